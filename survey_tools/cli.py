@@ -1,0 +1,322 @@
+"""The command line: arguments, progress, messages, exit codes. Nothing is computed here.
+
+Heavy libraries are imported inside the commands, so that ``--help`` stays fast.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+__all__ = ["app", "main"]
+
+EXIT_WRONG_DATA = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+app = typer.Typer(
+    name="survey-tools",
+    help="Write, analyse and review literature surveys.",
+    epilog="Exit codes: 0 fine, 1 the data, the settings or the disk are wrong, 2 wrong usage.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SurveyArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="SURVEY",
+        help="Survey folder with survey.yaml. Default: the bundled survey, Masked Image Modeling.",
+        show_default=False,
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Output folder. Default: out/NAME-OF-THE-SURVEY-FOLDER.",
+        show_default=False,
+    ),
+]
+LinkageOption = Annotated[
+    str | None,
+    typer.Option(
+        help="ward, average, complete, single, weighted, centroid or median. "
+        "Default: survey.yaml, else ward.",
+        show_default=False,
+    ),
+]
+MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        help="euclidean, cosine, cityblock or jaccard distance. "
+        "Default: survey.yaml, else euclidean.",
+        show_default=False,
+    ),
+]
+ClustersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--n-clusters",
+        "-k",
+        help="Clusters to cut the tree into, 1 to the number of papers. "
+        "Default: survey.yaml, else 10.",
+        show_default=False,
+    ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Seed of all chance, a whole number from 0. Default: survey.yaml, else 0.",
+        show_default=False,
+    ),
+]
+PageOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Page of the dendrogram: tall (210 mm wide, as tall as needed), a4 or letter. "
+        "Default: survey.yaml, else tall.",
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting of survey.yaml by dotted name, for example text.min_df=3 (papers) or "
+        "text.ngram_range=[1,2] (tokens); may be repeated.",
+        show_default=False,
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from survey_tools import __version__
+
+        typer.echo(f"survey-tools {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    survey: SurveyArgument = None,
+    out: OutOption = None,
+    linkage: LinkageOption = None,
+    metric: MetricOption = None,
+    n_clusters: ClustersOption = None,
+    seed: SeedOption = None,
+    page: PageOption = None,
+    settings: SetOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Cluster, cross-check and report: everything that needs no network."""
+    options = _options(linkage, metric, n_clusters, seed, page)
+    _execute("run", survey, out, options, settings, quiet=quiet, debug=debug)
+
+
+@app.command()
+def cluster(
+    survey: SurveyArgument = None,
+    out: OutOption = None,
+    linkage: LinkageOption = None,
+    metric: MetricOption = None,
+    n_clusters: ClustersOption = None,
+    seed: SeedOption = None,
+    page: PageOption = None,
+    settings: SetOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Build the tree, cut it, name the clusters, draw the dendrogram."""
+    options = _options(linkage, metric, n_clusters, seed, page)
+    _execute("cluster", survey, out, options, settings, quiet=quiet, debug=debug)
+
+
+@app.command()
+def crosscheck(
+    survey: SurveyArgument = None,
+    out: OutOption = None,
+    linkage: LinkageOption = None,
+    metric: MetricOption = None,
+    n_clusters: ClustersOption = None,
+    seed: SeedOption = None,
+    settings: SetOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Compare the clusters with the manual taxonomy, axis by axis, against chance."""
+    options = _options(linkage, metric, n_clusters, seed, None)
+    _execute("crosscheck", survey, out, options, settings, quiet=quiet, debug=debug)
+
+
+@app.command()
+def report(
+    survey: SurveyArgument = None,
+    out: OutOption = None,
+    linkage: LinkageOption = None,
+    metric: MetricOption = None,
+    n_clusters: ClustersOption = None,
+    seed: SeedOption = None,
+    page: PageOption = None,
+    settings: SetOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write the report alone: one HTML page that opens offline."""
+    options = _options(linkage, metric, n_clusters, seed, page)
+    _execute("report", survey, out, options, settings, quiet=quiet, debug=debug)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="FILE", help="survey, taxonomy or subtrees.")],
+    debug: DebugOption = False,
+) -> None:
+    """Print the JSON Schema of a survey file, for editors that check and complete YAML."""
+    with _one_line_errors(debug=debug):
+        from survey_tools.schemas import schema_text
+
+        typer.echo(schema_text(name), nl=False)
+
+
+def _options(
+    linkage: str | None,
+    metric: str | None,
+    n_clusters: int | None,
+    seed: int | None,
+    page: str | None,
+) -> dict[str, Any]:
+    """Name the settings that the short options stand for."""
+    given = {
+        "clustering.linkage": linkage,
+        "clustering.metric": metric,
+        "clustering.cut.n_clusters": n_clusters,
+        "seed": seed,
+        "figures.page": page,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _execute(
+    command: Literal["run", "cluster", "crosscheck", "report"],
+    survey: Path | None,
+    out: Path | None,
+    options: dict[str, Any],
+    assignments: list[str] | None,
+    *,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    with _one_line_errors(debug=debug):
+        overrides = {**options, **_parse_assignments(assignments or [])}
+        with _log_and_progress(quiet=quiet) as progress:
+            from survey_tools.study import bundled_survey, run_study
+
+            folder = survey or bundled_survey()
+            target = out or Path("out") / folder.resolve().name
+            result = run_study(
+                folder, target, command=command, overrides=overrides, progress=progress
+            )
+    if quiet:
+        return
+    for warning in result.warnings:
+        typer.echo(f"note: {warning}", err=True)
+    if result.crosscheck is not None and command in ("run", "crosscheck"):
+        for axis in result.crosscheck.axes:
+            typer.echo(f"{axis.title}: {axis.verdict}")
+    typer.echo(f"{result.partition.n_groups} clusters of {len(result.corpus)} papers")
+    shown = {"figures": "figures", "tables": "tables", "report": "report.html"}
+    for what, name in shown.items():
+        if (target / name).exists():
+            typer.echo(f"{what}: {target / name}")
+
+
+def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
+    """Read ``--set name=value``; values are YAML, so numbers, lists and null work."""
+    if not assignments:
+        return {}
+    import yaml
+
+    from survey_tools.errors import ParameterError
+
+    parsed: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name.strip():
+            raise ParameterError(f"--set {assignment}: write NAME=VALUE, for example text.min_df=3")
+        try:
+            parsed[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ParameterError(f"--set {assignment}: {text!r} is not a value") from None
+    return parsed
+
+
+@contextmanager
+def _one_line_errors(*, debug: bool) -> Iterator[None]:
+    """Turn errors that a user can cause into one line and exit code 1."""
+    from survey_tools.errors import SurveyToolsError
+
+    try:
+        yield
+    except SurveyToolsError as error:
+        if debug:
+            raise
+        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(EXIT_WRONG_DATA) from None
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        typer.echo("interrupted; the output folder is as it was", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _log_and_progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """Show log warnings on stderr, and a progress bar where stderr is a terminal."""
+    import logging
+
+    if not quiet:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        logging.getLogger("survey_tools").addHandler(handler)
+    if quiet or not sys.stderr.isatty():
+        yield lambda _stage, _share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    stages = ("loading", "reading", "text", "tree", "clusters", "cross-check", "figures", "report")
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:11}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(stages[0], total=len(stages))
+
+        def show(stage: str, share: float) -> None:
+            done = stages.index(stage) + share if stage in stages else float(len(stages))
+            bar.update(task, description=stage, completed=done)
+
+        yield show
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,1 @@
+"""One figure a file: a result in, matplotlib artists out. Nothing is fitted here."""

@@ -1,0 +1,308 @@
+"""The dendrogram as a journal prints it, from a finished layout."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from survey_tools.figures.layout import (
+    CELL_GAP_PT,
+    CELL_PT,
+    LANE_PT,
+    LINE_SPACING,
+    Bracket,
+    DendrogramLayout,
+    Panel,
+)
+from survey_tools.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    POINTS_PER_INCH,
+    figure_style,
+    text_width,
+)
+
+__all__ = ["draw_dendrogram", "plot_annotations", "plot_tree"]
+
+_BRANCH_PT = 0.9
+# Second cue beside colour for labels of one axis, so that strips survive grey printing.
+_HATCHES = ("", "/////", ".....", "xxxxx", "-----", "ooo")
+
+
+def draw_dendrogram(layout: DendrogramLayout) -> list[Figure]:
+    """Draw every page of a dendrogram."""
+    pages = []
+    grid = layout.grid
+    with figure_style():
+        for number in range(layout.n_pages):
+            size_in = (grid.page_width / POINTS_PER_INCH, grid.page_height / POINTS_PER_INCH)
+            page = Figure(figsize=size_in, dpi=POINTS_PER_INCH)
+            for panel in layout.panels:
+                if panel.page == number:
+                    _draw_panel(page, layout, panel)
+            _draw_legend(page, layout)
+            if layout.n_pages > 1:
+                x = 1.0 - grid.panel_lefts[0] / grid.page_width
+                y = 8.0 / grid.page_height
+                text = f"page {number + 1} of {layout.n_pages}"
+                page.text(x, y, text, ha="right", va="bottom", fontsize=layout.font_size_pt)
+            pages.append(page)
+    return pages
+
+
+def _draw_panel(page: Figure, layout: DendrogramLayout, panel: Panel) -> None:
+    grid = layout.grid
+    left, height = grid.panel_lefts[panel.column], panel.bottom - panel.top
+    bottom = grid.page_height - grid.panel_top - height
+
+    def place(x: float, width: float) -> Axes:
+        w, h = grid.page_width, grid.page_height
+        return page.add_axes((x / w, bottom / h, width / w, height / h))
+
+    plot_tree(layout, panel, ax=place(left, grid.tree_width))
+    annotations_left = grid.bar_left
+    width = grid.panel_width - annotations_left
+    plot_annotations(layout, panel, ax=place(left + annotations_left, width))
+
+
+def plot_tree(layout: DendrogramLayout, panel: Panel, *, ax: Axes) -> Axes:
+    """Draw the branches of a panel: merge height to the left, leaves at the right edge."""
+    colours = [PALETTE[i % len(PALETTE)] if i >= 0 else INK for i in layout.branch_colours]
+    branches = LineCollection(
+        list(layout.branches), colors=colours, linewidths=_BRANCH_PT, capstyle="projecting"
+    )
+    ax.add_collection(branches, autolim=False)
+    highest = float(layout.branches[:, :, 0].max()) or 1.0
+    ax.set_xlim(highest * 1.03, min(0.0, float(layout.branches[:, :, 0].min())))
+    ax.set_ylim(panel.bottom, panel.top)
+    if layout.cut_height is not None:
+        ax.axvline(layout.cut_height, color=MUTED, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
+    for bracket in layout.brackets:
+        _mark_node(ax, bracket, panel, highest, layout.font_size_pt)
+    ax.set_yticks([])
+    for side in ("left", "right", "top"):
+        ax.spines[side].set_visible(False)
+    ax.spines["bottom"].set_position(("outward", 3.0))
+    ax.tick_params(axis="x", labelsize=layout.font_size_pt, length=2.5, width=0.6, pad=1.5)
+    lines = layout.axis_label.split(": ", 1)
+    ax.set_xlabel(":\n".join(lines), fontsize=layout.font_size_pt, loc="left", labelpad=2.0)
+    return ax
+
+
+def _mark_node(
+    ax: Axes, bracket: Bracket, panel: Panel, highest: float, font_size_pt: float
+) -> None:
+    """Draw the bracket of a named sub-tree at its own merge height, with its code."""
+    top, bottom = max(bracket.top, panel.top), min(bracket.bottom, panel.bottom)
+    if top >= bottom:
+        return
+    serif = 0.012 * highest
+    x = bracket.height
+    inset = 1.0
+    points = [
+        (x - serif, top + inset),
+        (x, top + inset),
+        (x, bottom - inset),
+        (x - serif, bottom - inset),
+    ]
+    ax.add_collection(LineCollection([points], colors=INK, linewidths=0.7, zorder=3), autolim=False)
+    if panel.top <= bracket.centre <= panel.bottom:
+        ax.text(
+            x,
+            bracket.centre,
+            bracket.code,
+            fontsize=font_size_pt,
+            fontweight="bold",
+            ha="center",
+            va="center",
+            zorder=4,
+            bbox={
+                "boxstyle": "circle,pad=0.15",
+                "facecolor": "white",
+                "edgecolor": INK,
+                "linewidth": 0.6,
+            },
+        )
+
+
+def plot_annotations(layout: DendrogramLayout, panel: Panel, *, ax: Axes) -> Axes:
+    """Draw what stands beside the branches: clusters, strips, labels and brackets."""
+    grid, size = layout.grid, layout.font_size_pt
+    offset = grid.bar_left
+    ax.set_xlim(0.0, grid.panel_width - offset)
+    ax.set_ylim(panel.bottom, panel.top)
+    ax.axis("off")
+    _plot_cluster_bars(ax, layout, panel)
+    _plot_strips(ax, layout, panel, grid.strip_left - offset)
+    for row in layout.rows[panel.first_row : panel.last_row + 1]:
+        ax.text(
+            grid.label_left - offset,
+            row.centre,
+            "\n".join(row.lines),
+            fontsize=size,
+            va="center_baseline" if len(row.lines) == 1 else "center",
+            linespacing=LINE_SPACING,
+            parse_math=False,
+            gid=f"leaf-{row.paper_key}",
+        )
+    _plot_brackets(ax, layout, panel, offset)
+    return ax
+
+
+def _plot_cluster_bars(ax: Axes, layout: DendrogramLayout, panel: Panel) -> None:
+    for bar in layout.bars:
+        top, bottom = max(bar.top, panel.top), min(bar.bottom, panel.bottom)
+        if top >= bottom:
+            continue
+        colour = PALETTE[bar.colour_index % len(PALETTE)]
+        inset = 0.8
+        ax.add_patch(
+            Rectangle((0.0, top + inset), 2.4, bottom - top - 2 * inset, color=colour, linewidth=0)
+        )
+        ax.text(
+            4.2, (top + bottom) / 2, bar.name, fontsize=layout.font_size_pt, va="center_baseline"
+        )
+
+
+def _plot_strips(ax: Axes, layout: DendrogramLayout, panel: Panel, left: float) -> None:
+    rows = layout.rows[panel.first_row : panel.last_row + 1]
+    for i, strip in enumerate(layout.strips):
+        x = left + i * (CELL_PT + CELL_GAP_PT)
+        ax.text(
+            x + CELL_PT / 2,
+            panel.top - 3.0,
+            strip.title,
+            fontsize=layout.font_size_pt,
+            rotation=90,
+            ha="center",
+            va="bottom",
+            parse_math=False,
+        )
+        outlines, unfiled = [], []
+        filled: dict[int, list[list[tuple[float, float]]]] = {}
+        for row, labels in zip(rows, strip.cells[panel.first_row :], strict=False):
+            top, bottom = row.top + 0.6, row.bottom - 0.6
+            outlines.append(_box(x, top, CELL_PT, bottom))
+            if labels is None:
+                unfiled.append([(x, top), (x + CELL_PT, bottom)])
+                continue
+            share = CELL_PT / max(1, len(labels))
+            for k, label in enumerate(labels):
+                filled.setdefault(label, []).append(_box(x + k * share, top, share, bottom))
+        ax.add_collection(
+            PolyCollection(outlines, facecolors="none", edgecolors="#cccccc", linewidths=0.35),
+            autolim=False,
+        )
+        for label, boxes in sorted(filled.items()):
+            face, hatch = _label_style(label, len(strip.labels))
+            cells = PolyCollection(
+                boxes, facecolors=face, edgecolors=INK, linewidths=0.35, hatch=hatch or None
+            )
+            ax.add_collection(cells, autolim=False)
+        ax.add_collection(LineCollection(unfiled, colors=MUTED, linewidths=0.5), autolim=False)
+
+
+def _label_style(label: int, n_labels: int) -> tuple[str, str]:
+    """Colour and hatch of a label; a lone label is plain dark grey."""
+    if n_labels == 1:
+        return "#4d4d4d", ""
+    return PALETTE[label % len(PALETTE)], _HATCHES[(label // len(PALETTE) + label) % len(_HATCHES)]
+
+
+def _box(x: float, top: float, width: float, bottom: float) -> list[tuple[float, float]]:
+    return [(x, top), (x + width, top), (x + width, bottom), (x, bottom)]
+
+
+def _plot_brackets(ax: Axes, layout: DendrogramLayout, panel: Panel, offset: float) -> None:
+    """Draw brackets right of the labels and their names where they do not collide."""
+    grid, size = layout.grid, layout.font_size_pt
+    shown = []
+    for bracket in layout.brackets:
+        top, bottom = max(bracket.top, panel.top), min(bracket.bottom, panel.bottom)
+        if top < bottom:
+            shown.append((bracket, top, bottom))
+    heights = [size * LINE_SPACING * len(bracket.lines) + 2.0 for bracket, _, _ in shown]
+    middles = _spread([(top + bottom) / 2 for _, top, bottom in shown], heights, panel)
+    for (bracket, top, bottom), middle in zip(shown, middles, strict=True):
+        x = grid.bracket_left - offset + bracket.lane * LANE_PT
+        serif = 2.5
+        points = [(x, top + 1), (x + serif, top + 1), (x + serif, bottom - 1), (x, bottom - 1)]
+        leader = [
+            (x + serif, (top + bottom) / 2),
+            (grid.name_left - offset - 1.5, middle),
+        ]
+        lines = LineCollection([points, leader], colors=INK, linewidths=[0.7, 0.4])
+        ax.add_collection(lines, autolim=False)
+        ax.text(
+            grid.name_left - offset,
+            middle,
+            "\n".join(bracket.lines),
+            fontsize=size,
+            va="center",
+            linespacing=LINE_SPACING,
+            parse_math=False,
+        )
+
+
+def _spread(wanted: Sequence[float], heights: Sequence[float], panel: Panel) -> list[float]:
+    """Move text centres as little as needed so that none overlaps or leaves the panel."""
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
+    placed = list(wanted)
+    edge = panel.top
+    for i in order:
+        placed[i] = max(wanted[i], edge + heights[i] / 2)
+        edge = placed[i] + heights[i] / 2
+    edge = panel.bottom
+    for i in reversed(order):
+        placed[i] = min(placed[i], edge - heights[i] / 2)
+        edge = placed[i] - heights[i] / 2
+    return placed
+
+
+def _draw_legend(page: Figure, layout: DendrogramLayout) -> None:
+    """Explain cluster bars, codes and strips in lines at the foot of the page."""
+    grid, size = layout.grid, layout.font_size_pt
+    parts = ["coloured bars: clusters of the cut (dashed)"]
+    if layout.brackets:
+        parts.append("circled letters: named sub-trees (papers, J = Jaccard score of the match)")
+    lines = ["; ".join(parts)]
+    x = grid.panel_lefts[0] / grid.page_width
+    y = (grid.legend_top + 8.0) / grid.page_height
+    page.text(x, y, "\n".join(lines), fontsize=size, va="top")
+    if not layout.strips:
+        return
+    y -= 1.4 * size * LINE_SPACING / grid.page_height
+    ax = page.add_axes((x, y - 0.9 * size / grid.page_height, 1 - 2 * x, size / grid.page_height))
+    width = grid.page_width * (1 - 2 * x)
+    ax.set_xlim(0, width)
+    ax.set_ylim(0, size)
+    ax.axis("off")
+    cursor = 0.0
+    for title, face, hatch in _legend_entries(layout):
+        if face is not None:
+            box = Rectangle(
+                (cursor, 0.5), CELL_PT, size - 1, facecolor=face, edgecolor=INK, linewidth=0.35
+            )
+            if hatch:
+                box.set_hatch(hatch)
+            ax.add_patch(box)
+            cursor += CELL_PT + 2.5
+        ax.text(cursor, size / 2, title, fontsize=size, va="center_baseline", parse_math=False)
+        cursor += text_width(title, size) + 9.0
+
+
+def _legend_entries(layout: DendrogramLayout) -> list[tuple[str, str | None, str]]:
+    entries: list[tuple[str, str | None, str]] = [("strips:", None, "")]
+    lone = {strip.labels[0] for strip in layout.strips if len(strip.labels) == 1}
+    if lone:
+        entries.append((" / ".join(sorted(lone)).lower(), "#4d4d4d", ""))
+        entries.append(("does not", "white", ""))
+    for strip in layout.strips:
+        if len(strip.labels) > 1:
+            entries.append((f"{strip.title}:", None, ""))
+            for i, label in enumerate(strip.labels):
+                entries.append((label, *_label_style(i, len(strip.labels))))
+    return entries

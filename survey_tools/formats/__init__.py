@@ -1,0 +1,1 @@
+"""Files to papers and back, without a network."""

@@ -1,0 +1,141 @@
+"""Output folders: written beside the target, moved into place whole, never mixed."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from survey_tools.errors import OutputError, abbreviate
+
+__all__ = ["MANIFEST", "list_files", "replace_folder", "sha256_of"]
+
+MANIFEST = "manifest.json"
+
+
+def sha256_of(data: bytes) -> str:
+    """Return the sha256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def list_files(folder: Path) -> list[str]:
+    """List all files below a folder by relative POSIX path, sorted."""
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
+    )
+
+
+@contextmanager
+def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()) -> Iterator[Path]:
+    """Give a temporary folder beside ``target`` and move it into place at the end.
+
+    If the body raises or is interrupted, the old folder stays as it was. An existing
+    target is replaced only if all it holds was written by survey-tools (its manifest
+    says so) by the same command, or if ``command`` is ``run``, which writes everything; so
+    nobody's own files and no other command's results are lost.
+
+    Parameters
+    ----------
+    command : str
+        The command that writes; it must say so in the manifest.
+    protected : iterable of Path
+        Folders that must not be replaced, nor any folder that contains them.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written or must not be replaced.
+    """
+    target = Path(os.path.abspath(target))
+    for folder in protected:
+        folder = Path(os.path.abspath(folder))
+        if folder == target or target in folder.parents:
+            raise OutputError(f"{target}: output must not replace the survey folder {folder}")
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target}: is a file; name a folder for the output")
+    _check_replaceable(target, command)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    with _os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
+        partial.mkdir()
+    try:
+        with _os_errors(target):
+            yield partial
+            _move_into_place(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _os_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _check_replaceable(target: Path, command: str) -> None:
+    """Refuse to delete files that we did not write, or another command's results."""
+    if not target.exists() or not (present := list_files(target)):
+        return
+    try:
+        manifest = json.loads((target / MANIFEST).read_bytes())
+        ours = {MANIFEST, *manifest["outputs"]}
+        earlier = str(manifest["command"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise OutputError(
+            f"{target}: holds files but no manifest of survey-tools; name another folder with -o"
+        ) from None
+    if foreign := sorted(set(present) - ours):
+        raise OutputError(
+            f"{target}: holds files that survey-tools did not write ({abbreviate(foreign, 3)}); "
+            "move them away or name another folder with -o"
+        )
+    if command not in ("run", earlier):
+        raise OutputError(
+            f"{target}: holds the results of '{earlier}', which '{command}' would delete; "
+            "name another folder with -o"
+        )
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what killed runs left behind, and restore a target caught between two moves."""
+    for kind in ("replaced", "partial"):
+        for path in target.parent.glob(f".{target.name}.{kind}-*"):
+            process = path.name.rpartition("-")[2]
+            if not process.isdecimal() or _is_alive(int(process)):
+                continue
+            if kind == "replaced" and not target.exists():
+                path.rename(target)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _move_into_place(partial: Path, target: Path) -> None:
+    replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
+    if target.exists():
+        target.rename(replaced)
+    try:
+        partial.rename(target)
+    except BaseException:
+        if replaced.exists():
+            with contextlib.suppress(OSError):
+                replaced.rename(target)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)

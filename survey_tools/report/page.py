@@ -1,0 +1,92 @@
+"""The report: one HTML page that opens offline and sends nothing anywhere."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from survey_tools.figures.style import clean
+from survey_tools.paper import Paper
+from survey_tools.results import StudyResult
+
+__all__ = ["render_report"]
+
+
+def render_report(
+    result: StudyResult,
+    *,
+    setup: str,
+    figures: Mapping[str, Sequence[str]],
+    manifest: Mapping[str, Any],
+) -> str:
+    """Render the report of a run.
+
+    Parameters
+    ----------
+    setup : str
+        The set-up paragraph.
+    figures : mapping of str to sequence of str
+        SVG sources by figure name, one a page.
+    manifest : mapping
+        As it is written to ``manifest.json``, but without digests of outputs.
+
+    Returns
+    -------
+    str
+        HTML. Everything that came from a data file is escaped, a content-security policy
+        forbids scripts and requests, links are kept only to http and https.
+    """
+    environment = Environment(
+        loader=PackageLoader("survey_tools.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": _number,
+        "web_link": _web_link,
+        "leaf_anchor": lambda key: quote(f"leaf-{key}"),
+    }
+    group_of = result.partition.as_mapping()
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        result=result,
+        settings=result.settings,
+        sources=result.corpus.count_text_sources(),
+        setup=setup,
+        figures={name: [_inline_svg(page) for page in pages] for name, pages in figures.items()},
+        manifest=manifest,
+        group_of=group_of,
+        papers_of={c.name: [result.corpus[key] for key in c.paper_keys] for c in result.clusters},
+        reference=_reference,
+    )
+
+
+def _inline_svg(source: str) -> Markup:
+    """Take over an SVG written by matplotlib, which escapes all text itself."""
+    return Markup(source[source.index("<svg") :])  # noqa: S704
+
+
+def _number(value: float | None, decimals: int = 3) -> str:
+    return "–" if value is None else f"{value:.{decimals}f}".replace("-", "−")
+
+
+def _web_link(url: str | None) -> str | None:
+    """Return a link that is safe to click, or None (no ``javascript:`` and the like)."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    is_safe = parts.scheme in ("http", "https") and bool(parts.netloc)
+    return url if is_safe and not re.search(r"[\s\x00-\x1f]", url) else None
+
+
+def _reference(paper: Paper) -> str:
+    """Write authors and year, with the venue where it is known."""
+    return clean(paper.author_year + (f", {paper.venue}" if paper.venue else ""))

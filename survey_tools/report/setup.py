@@ -1,0 +1,116 @@
+"""The set-up paragraph: all that a method section must state, ready to be pasted."""
+
+from survey_tools.results import StudyResult
+from survey_tools.settings import TextSettings
+from survey_tools.text import Features
+
+__all__ = ["write_setup"]
+
+_STEMMERS = {"porter": "Porter's stemmer (NLTK)", "snowball": "the English Snowball stemmer (NLTK)"}
+
+
+def write_setup(result: StudyResult) -> str:
+    """Write the set-up of a run as a paragraph of plain text."""
+    sentences = [_describe_text(result), _describe_terms(result.features)]
+    sentences.append(_describe_tree(result))
+    if result.crosscheck is not None:
+        sentences.append(_describe_crosscheck(result))
+    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    sentences.append(f"Computed with {versions}; seed {result.settings.seed}.")
+    return " ".join(sentences)
+
+
+def _describe_text(result: StudyResult) -> str:
+    settings = result.settings.text
+    n_papers = len(result.corpus)
+    sources = result.corpus.count_text_sources()
+    fields = " and ".join(settings.fields)
+    detail = ""
+    if "abstract" in settings.fields:
+        parts = [
+            (sources["abstract"], "by the authors' abstract"),
+            (sources["digest"], "by a digest in the survey's own words that stands in for it"),
+            (sources["none"], "by the title alone"),
+        ]
+        detail = f" ({', '.join(f'{n} {how}' for n, how in parts if n)})"
+    order = ", concatenated in this order" if len(settings.fields) > 1 else ""
+    return f"The {n_papers} papers are described by {fields}{order}{detail}."
+
+
+def _describe_terms(features: Features) -> str:
+    settings = features.settings
+    case = "lower-cased and " if settings.lowercase else ""
+    stop = {
+        "none": "no stop words are removed",
+        "english": "scikit-learn's English stop words are removed",
+    }.get(settings.stop_words, f"the stop words of {settings.stop_words} are removed")
+    stem = "tokens are not stemmed"
+    if settings.stemming != "none":
+        stem = f"tokens are then stemmed by {_STEMMERS[settings.stemming]}"
+    shortest, longest = settings.ngram_range
+    runs = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
+    unit = "single tokens" if (shortest, longest) == (1, 1) else f"runs of {runs} tokens"
+    limit = ""
+    if settings.max_features is not None:
+        limit = f", of them the {settings.max_features} most frequent"
+    return (
+        f"Texts are {case}split into tokens by the regular expression {settings.token_pattern}; "
+        f"{stop}; {stem}. Terms are {unit} that stand in at least {_papers(settings.min_df)} and "
+        f"at most {_papers(settings.max_df)}{limit}: {len(features.terms)} terms, "
+        f"{_weighting(settings)}, {_norm(settings)}."
+    )
+
+
+def _papers(limit: int | float) -> str:
+    if isinstance(limit, int):
+        return f"{limit} paper" + ("s" if limit != 1 else "")
+    return f"{limit:.4g} of the papers" if limit < 1 else "all papers"
+
+
+def _weighting(settings: TextSettings) -> str:
+    smooth = "smoothed" if settings.smooth_idf else "unsmoothed"
+    return {
+        "counts": "weighted by their counts",
+        "binary": "weighted 1 where present",
+        "tf-idf": f"weighted by tf-idf with {smooth} idf",
+        "sublinear-tf-idf": f"weighted by tf-idf with sublinear tf (1 + ln tf) and {smooth} idf",
+        "bm25": f"weighted by BM25 (k1 = {settings.bm25_k1:g}, b = {settings.bm25_b:g})",
+    }[settings.weighting]
+
+
+def _norm(settings: TextSettings) -> str:
+    return "not normalised" if settings.norm == "none" else f"each paper {settings.norm}-normalised"
+
+
+def _describe_tree(result: StudyResult) -> str:
+    clustering = result.settings.clustering
+    cut = clustering.cut
+    n_obtained = result.partition.n_groups
+    if cut.n_clusters is not None:
+        where = f"into {cut.n_clusters} clusters"
+    elif cut.height is not None:
+        where = f"at height {cut.height:g}, which gives {n_obtained} clusters"
+    else:
+        where = (
+            f"at inconsistency {cut.inconsistency:g} (depth {cut.inconsistency_depth}), which "
+            f"gives {n_obtained} clusters"
+        )
+    linkage = clustering.linkage.replace("ward", "Ward")
+    metric = clustering.metric.replace("euclidean", "Euclidean").replace("jaccard", "Jaccard")
+    return (
+        f"Papers, sorted by key, are merged by {linkage} linkage on {metric} distances rounded to "
+        f"12 decimals (scipy), and the tree is cut {where}."
+    )
+
+
+def _describe_crosscheck(result: StudyResult) -> str:
+    assert result.crosscheck is not None
+    settings = result.settings.crosscheck
+    return (
+        f"Clusters are compared with the manual taxonomy on {result.crosscheck.n_papers} papers "
+        "by the adjusted Rand index, adjusted mutual information (arithmetic mean), V-measure and "
+        f"Fowlkes-Mallows index, with p-values from {settings.n_permutations:,} random "
+        "relabellings, adjusted over axes by Benjamini and Hochberg's procedure, and "
+        f"{settings.confidence:.0%} intervals from {settings.n_resamples:,} half-samples of the "
+        "papers."
+    )

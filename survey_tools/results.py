@@ -1,0 +1,48 @@
+"""StudyResult: everything one run found out, before any of it is printed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from survey_tools.clusters import Cluster
+from survey_tools.corpus import Corpus
+from survey_tools.crosscheck import Crosscheck
+from survey_tools.distances import Distances
+from survey_tools.partition import Partition
+from survey_tools.settings import SurveySettings
+from survey_tools.subtrees import AttachedName
+from survey_tools.taxonomy import Taxonomy
+from survey_tools.text import Features
+from survey_tools.tree import Tree
+
+__all__ = ["StudyResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StudyResult:
+    """The results of one run, with the data and settings that they came from.
+
+    Attributes
+    ----------
+    n_stop_words : int
+        Words on the stop list that was used.
+    taxonomy, crosscheck : optional
+        None where the survey has no taxonomy, or the command does not ask for it.
+    versions : mapping of str to str
+        Versions of Python and of the libraries that computed the results.
+    warnings : tuple of str
+        What a reader of the results must know.
+    """
+
+    settings: SurveySettings
+    corpus: Corpus
+    n_stop_words: int
+    features: Features
+    distances: Distances = field(repr=False)
+    tree: Tree
+    partition: Partition
+    clusters: tuple[Cluster, ...]
+    names: tuple[AttachedName, ...]
+    taxonomy: Taxonomy | None
+    crosscheck: Crosscheck | None
+    versions: Mapping[str, str]
+    warnings: tuple[str, ...]

@@ -1,0 +1,232 @@
+"""Every setting of a survey, with its default, its unit and what is allowed.
+
+These models are the one source for ``survey.yaml``, its JSON Schema, the manifest
+and the set-up paragraph. What the default values follow is said at each field.
+"""
+
+import re
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from survey_tools.paper import check_arxiv_id
+
+__all__ = [
+    "ClusteringSettings",
+    "CrosscheckSettings",
+    "CutSettings",
+    "FigureSettings",
+    "LinkageMethod",
+    "Metric",
+    "Settings",
+    "SurveySettings",
+    "TextSettings",
+    "check_linkage",
+]
+
+LinkageMethod = Literal["ward", "average", "complete", "single", "weighted", "centroid", "median"]
+Metric = Literal["euclidean", "cosine", "cityblock", "jaccard"]
+Weighting = Literal["counts", "binary", "tf-idf", "sublinear-tf-idf", "bm25"]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+DocumentLimit = Annotated[int, Field(strict=True, ge=1)] | Share
+ImageFormat = Literal["pdf", "svg", "png"]
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TextSettings(Settings):
+    """How titles and abstracts become weighted terms."""
+
+    fields: Annotated[tuple[Literal["title", "abstract"], ...], Field(min_length=1)] = (
+        "title",
+        "abstract",
+    )
+    """Fields joined by a space, in this order; a digest stands in for a missing abstract."""
+    lowercase: bool = True
+    """Lower-case the text before it is split."""
+    token_pattern: str = r"(?u)\b\w\w+\b"  # noqa: S105  no password
+    """Regular expression of a token; the default is scikit-learn's and drops one-letter words."""
+    stop_words: str = "english"
+    """"none", "english" (scikit-learn's list) or a text file with one word a line."""
+    stemming: Literal["none", "porter", "snowball"] = "none"
+    """NLTK stemmer, applied to tokens after the stop words are gone."""
+    ngram_range: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (1, 1)
+    """Shortest and longest run of tokens that makes a term."""
+    min_df: DocumentLimit = 1
+    """Fewest papers a term must stand in: a whole number, or a share of the papers (0.0-1.0)."""
+    max_df: DocumentLimit = 1.0
+    """Most papers a term may stand in: a whole number, or a share of the papers (0.0-1.0)."""
+    max_features: Annotated[int, Field(ge=1)] | None = None
+    """Keep only so many terms, the most frequent; ties go to the alphabetically first."""
+    weighting: Weighting = "tf-idf"
+    """Weight of a term in a paper."""
+    smooth_idf: bool = True
+    """Add one to document frequencies, as if one more paper held every term (tf-idf only)."""
+    norm: Literal["l1", "l2", "none"] = "l2"
+    """Norm to which each paper's weights are scaled."""
+    bm25_k1: Annotated[float, Field(gt=0)] = 1.2
+    """Saturation of term frequency (bm25 only); default as in Apache Lucene."""
+    bm25_b: Share = 0.75
+    """Strength of length normalisation (bm25 only); default as in Apache Lucene."""
+
+    @field_validator("token_pattern")
+    @classmethod
+    def _pattern_compiles(cls, pattern: str) -> str:
+        try:
+            n_groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        if n_groups > 1:
+            raise ValueError(f"{pattern!r} has {n_groups} capturing groups; at most one is allowed")
+        return pattern
+
+    @field_validator("ngram_range")
+    @classmethod
+    def _range_is_ordered(cls, ngram_range: tuple[int, int]) -> tuple[int, int]:
+        if ngram_range[0] > ngram_range[1]:
+            raise ValueError(f"{list(ngram_range)} runs backwards; write [shortest, longest]")
+        return ngram_range
+
+
+def check_linkage(linkage: LinkageMethod, metric: Metric) -> str | None:
+    """Say why a linkage has no meaning with a metric, or return None.
+
+    Ward, centroid and median linkage compute distances to cluster centroids, which
+    Lance and Williams' update gives only for (squared) Euclidean distances.
+
+    References
+    ----------
+    .. [1] Müllner, arXiv:1109.2378, section 2.
+    """
+    if linkage in ("ward", "centroid", "median") and metric != "euclidean":
+        return (
+            f"{linkage} linkage measures distances to centroids and has no meaning with "
+            f"{metric} distances; use metric euclidean (on l2-normalised rows it orders pairs "
+            "as cosine does) or average linkage"
+        )
+    return None
+
+
+class CutSettings(Settings):
+    """Where the tree is cut into clusters: exactly one of the three ways."""
+
+    n_clusters: Annotated[int, Field(ge=1)] | None = None
+    """Number of clusters wanted."""
+    height: Annotated[float, Field(ge=0)] | None = None
+    """Merge height of the cut, in the unit of the linkage."""
+    inconsistency: Annotated[float, Field(ge=0)] | None = None
+    """Largest inconsistency coefficient inside a cluster."""
+    inconsistency_depth: Annotated[int, Field(ge=1)] = 2
+    """Levels of merges below a merge that its inconsistency is measured against."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            ways = [
+                way
+                for way in ("n_clusters", "height", "inconsistency")
+                if data.get(way) is not None
+            ]
+            if len(ways) != 1:
+                got = " and ".join(ways) or "none"
+                raise ValueError(f"give one of n_clusters, height, inconsistency; {got} arrived")
+        return data
+
+
+class ClusteringSettings(Settings):
+    """How papers are merged into a tree and where the tree is cut."""
+
+    linkage: LinkageMethod = "ward"
+    """Rule that gives the distance of two clusters; ward is what the bundled survey states."""
+    metric: Metric = "euclidean"
+    """Distance of two papers; jaccard compares which terms are present, not their weights."""
+    leaf_order: Literal["auto", "optimal", "merge"] = "auto"
+    """Order of the leaves: optimal (adjacent leaves as near as the tree allows; cubic time),
+    merge (the earlier merge first), auto (optimal up to 1,000 papers)."""
+    cut: CutSettings = CutSettings(n_clusters=10)
+    """Where the tree is cut."""
+
+    @model_validator(mode="after")
+    def _linkage_fits_metric(self) -> Self:
+        if problem := check_linkage(self.linkage, self.metric):
+            raise ValueError(problem)
+        return self
+
+
+class CrosscheckSettings(Settings):
+    """How the agreement of taxonomy and clusters is tested."""
+
+    n_permutations: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
+    """Random relabellings behind the value expected by chance and the p-value."""
+    n_resamples: Annotated[int, Field(ge=0, le=1_000_000)] = 2_000
+    """Half-samples of the papers behind each interval."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Confidence level of the intervals."""
+
+
+class FigureSettings(Settings):
+    """How the dendrogram is printed."""
+
+    page: Literal["tall", "a4", "letter"] = "tall"
+    """One page as tall as needed, or as many A4 (210 x 297 mm) or letter pages as needed."""
+    columns: Literal[1, 2] = 1
+    """Columns of leaves a page."""
+    width_mm: Annotated[float, Field(ge=80, le=1000)] = 210.0
+    """Page width of a tall figure, in millimetres."""
+    font_size_pt: Annotated[float, Field(ge=4, le=14)] = 6.5
+    """Text size of the leaves, in points; the largest tried where a page has a fixed size."""
+    min_font_size_pt: Annotated[float, Field(ge=3, le=14)] = 5.0
+    """Smallest text size tried to bring all leaves onto one A4 or letter page, in points."""
+    leaf_label: Literal["title", "key", "author-year"] = "title"
+    """What is written at a leaf."""
+    formats: Annotated[tuple[ImageFormat, ...], Field(min_length=1)] = ("pdf", "svg", "png")
+    """File formats of every figure."""
+    png_dpi: Annotated[int, Field(ge=50, le=1200)] = 200
+    """Resolution of PNG files, in dots per inch."""
+
+
+class SurveySettings(Settings):
+    """``survey.yaml``: the files of a survey and every setting of its analysis."""
+
+    title: Annotated[str, Field(min_length=1)]
+    """Title of the survey."""
+    arxiv_id: str | None = None
+    """arXiv id of the survey, in quotes."""
+    doi: str | None = None
+    """DOI of the survey."""
+    papers: str = "papers.jsonl"
+    """File of papers, JSON lines, relative to the survey folder."""
+    taxonomy: str | None = None
+    """File of the manual taxonomy, YAML."""
+    subtrees: str | None = None
+    """File of named sub-trees, YAML."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of all chance."""
+    text: TextSettings = TextSettings()
+    """How text becomes weighted terms."""
+    clustering: ClusteringSettings = ClusteringSettings()
+    """How papers are merged and the tree is cut."""
+    crosscheck: CrosscheckSettings = CrosscheckSettings()
+    """How agreement is tested."""
+    figures: FigureSettings = FigureSettings()
+    """How figures are printed."""
+
+    @field_validator("arxiv_id")
+    @classmethod
+    def _arxiv_id_is_one(cls, arxiv_id: str | None) -> str | None:
+        if arxiv_id is not None and (problem := check_arxiv_id(arxiv_id)):
+            raise ValueError(problem)
+        return arxiv_id
+
+    @field_validator("papers", "taxonomy", "subtrees")
+    @classmethod
+    def _file_is_relative(cls, name: str | None) -> str | None:
+        if name is not None and (PurePath(name).is_absolute() or ".." in PurePath(name).parts):
+            raise ValueError(f"{name!r} must lie inside the survey folder")
+        return name

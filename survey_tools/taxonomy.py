@@ -1,0 +1,298 @@
+"""Taxonomy: the manual order of a survey's papers, kept in YAML.
+
+Axes hold labels (which may have parents); every paper carries any number of labels on
+each axis. Combined cells such as "masking strategy + objective" are derived, never typed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from survey_tools.corpus import Corpus
+from survey_tools.documents import YamlDocument, nearest, read_yaml
+from survey_tools.errors import DataError, ParameterError
+from survey_tools.partition import Partition
+
+__all__ = [
+    "Assignment",
+    "Axis",
+    "Label",
+    "Taxonomy",
+    "TaxonomyFile",
+    "read_taxonomy",
+]
+
+_JOIN = " + "
+_NO_CONTRIBUTION = "none"
+
+
+class _FileModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class LabelEntry(_FileModel):
+    """A label of an axis, as written in the file."""
+
+    title: str = ""
+    """Name as printed; the label's own name if empty."""
+    description: str = ""
+    """When a paper gets this label."""
+    parent: str | None = None
+    """Broader label on the same axis."""
+
+
+class AxisEntry(_FileModel):
+    """An axis of the taxonomy, as written in the file."""
+
+    title: str = ""
+    """Name as printed; the axis's own name if empty."""
+    description: str = ""
+    """What the axis tells apart."""
+    otherwise: Annotated[str, Field(min_length=1)] = _NO_CONTRIBUTION
+    """Class of a filed paper that has no label on this axis."""
+    labels: Annotated[dict[str, LabelEntry], Field(min_length=1)]
+    """Labels by name."""
+
+
+class AssignmentEntry(_FileModel):
+    """A label given to a paper, with what supports it."""
+
+    label: str
+    """Name of the label."""
+    evidence: str = ""
+    """Where the paper says so."""
+    annotator: str | None = None
+    """Who decided; the file's annotator if absent."""
+
+
+class TaxonomyFile(_FileModel):
+    """``taxonomy.yaml``."""
+
+    title: str = ""
+    """Name of the taxonomy."""
+    annotator: str | None = None
+    """Who filed the papers, where an entry does not say otherwise."""
+    axes: Annotated[dict[str, AxisEntry], Field(min_length=1)]
+    """Axes by name."""
+    papers: dict[str, dict[str, tuple[str | AssignmentEntry, ...]]]
+    """For every filed paper (by key) its labels on each axis; {} files it under none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A label of an axis; ``parent`` is the name of a broader label, or None."""
+
+    name: str
+    title: str
+    description: str
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """An axis with its labels; ``otherwise`` names the class of papers without one."""
+
+    name: str
+    title: str
+    description: str
+    otherwise: str
+    labels: tuple[Label, ...]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of the file."""
+        return tuple(label.name for label in self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A label that a paper carries on an axis, with evidence and annotator."""
+
+    paper_key: str
+    axis: str
+    label: str
+    evidence: str
+    annotator: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taxonomy:
+    """Axes, and the labels of every filed paper.
+
+    Attributes
+    ----------
+    filed_keys : tuple of str
+        Papers that the taxonomy files, also those under no label.
+    """
+
+    title: str
+    axes: tuple[Axis, ...]
+    filed_keys: tuple[str, ...]
+    assignments: tuple[Assignment, ...]
+
+    def axis(self, name: str) -> Axis:
+        """Return an axis by name."""
+        for axis in self.axes:
+            if axis.name == name:
+                return axis
+        known = tuple(axis.name for axis in self.axes)
+        raise ParameterError(f"unknown axis {name!r}; {nearest(name, known)}")
+
+    def ancestors(self, axis_name: str, label_name: str) -> tuple[str, ...]:
+        """Names of the broader labels of a label, nearest first."""
+        parent_of = {label.name: label.parent for label in self.axis(axis_name).labels}
+        if label_name not in parent_of:
+            raise ParameterError(
+                f"unknown label {label_name!r}; {nearest(label_name, [*parent_of])}"
+            )
+        found: list[str] = []
+        while (parent := parent_of[found[-1] if found else label_name]) is not None:
+            found.append(parent)
+        return tuple(found)
+
+    def label_sets(self, axis_name: str) -> dict[str, tuple[str, ...]]:
+        """Labels of every filed paper on an axis, in the order of the axis; () for none."""
+        labels = self.axis(axis_name).label_names
+        carried: dict[str, set[str]] = {key: set() for key in self.filed_keys}
+        for assignment in self.assignments:
+            if assignment.axis == axis_name:
+                carried[assignment.paper_key].add(assignment.label)
+        return {
+            key: tuple(label for label in labels if label in mine) for key, mine in carried.items()
+        }
+
+    def classes(self, axis_name: str, keys: Iterable[str] | None = None) -> Partition:
+        """Partition filed papers by the set of labels they carry on an axis.
+
+        A paper with several labels forms a class with the papers that have the same
+        ones (``a + b``); a paper with none is in the axis's ``otherwise`` class.
+        """
+        axis = self.axis(axis_name)
+        sets = self.label_sets(axis_name)
+        names = {key: _JOIN.join(labels) or axis.otherwise for key, labels in sets.items()}
+        return _by_class(names, keys, order=(*axis.label_names, axis.otherwise))
+
+    def cells(self, keys: Iterable[str] | None = None) -> Partition:
+        """Partition filed papers by the labels they carry on all axes together.
+
+        An axis with a single label contributes its own name to the cell's, any other
+        axis ``axis: label``; papers without any label form the cell ``none``.
+        """
+        parts: dict[str, list[str]] = {key: [] for key in self.filed_keys}
+        for axis in self.axes:
+            is_single = len(axis.labels) == 1
+            for key, labels in self.label_sets(axis.name).items():
+                parts[key] += [
+                    axis.name if is_single else f"{axis.name}: {name}" for name in labels
+                ]
+        names = {key: _JOIN.join(mine) or _NO_CONTRIBUTION for key, mine in parts.items()}
+        return _by_class(names, keys, order=())
+
+
+def _by_class(
+    names: dict[str, str], keys: Iterable[str] | None, order: tuple[str, ...]
+) -> Partition:
+    """Group papers by class name: known classes first, then the largest, then by name."""
+    chosen = names if keys is None else {key: names[key] for key in keys}
+    sizes: dict[str, int] = {}
+    for name in chosen.values():
+        sizes[name] = sizes.get(name, 0) + 1
+    rank = {name: i for i, name in enumerate(order)}
+    ordered = sorted(sizes, key=lambda name: (rank.get(name, len(rank)), -sizes[name], name))
+    return Partition.from_mapping(chosen, group_order=ordered)
+
+
+def read_taxonomy(path: Path, corpus: Corpus | None = None) -> Taxonomy:
+    """Read ``taxonomy.yaml`` and check it, against a corpus where one is given.
+
+    Raises
+    ------
+    DataError
+        Naming file, line, key, what arrived and what is allowed: not YAML, a repeated
+        key, an alias, an unquoted id that became a number, an unknown field, axis,
+        label, parent or paper, a label given twice, parents that form a circle.
+    """
+    document = read_yaml(path)
+    file = document.validate(TaxonomyFile)
+    axes = []
+    for name, entry in file.axes.items():
+        _check_parents(document, name, entry)
+        labels = tuple(
+            Label(
+                name=label,
+                title=given.title or label,
+                description=given.description,
+                parent=given.parent,
+            )
+            for label, given in entry.labels.items()
+        )
+        if entry.otherwise in entry.labels:
+            where = document.at("axes", name, "otherwise")
+            raise DataError(f"{where}: {entry.otherwise!r} is a label of the axis; name another")
+        axes.append(
+            Axis(
+                name=name,
+                title=entry.title or name,
+                description=entry.description,
+                otherwise=entry.otherwise,
+                labels=labels,
+            )
+        )
+    taxonomy = Taxonomy(
+        title=file.title,
+        axes=tuple(axes),
+        filed_keys=tuple(file.papers),
+        assignments=tuple(_read_assignments(document, file)),
+    )
+    if corpus is not None:
+        for key in file.papers:
+            if key not in corpus:
+                where = document.at("papers", key)
+                raise DataError(f"{where}: unknown paper; {nearest(key, corpus.keys)}")
+    return taxonomy
+
+
+def _check_parents(document: YamlDocument, axis_name: str, axis: AxisEntry) -> None:
+    for name, label in axis.labels.items():
+        where = document.at("axes", axis_name, "labels", name, "parent")
+        if label.parent is not None and label.parent not in axis.labels:
+            known = [other for other in axis.labels if other != name]
+            raise DataError(
+                f"{where}: unknown label {label.parent!r}; {nearest(label.parent, known)}"
+            )
+        chain = [name]
+        while (parent := axis.labels[chain[-1]].parent) in axis.labels:
+            assert parent is not None
+            if parent in chain:
+                circle = " -> ".join([*chain[chain.index(parent) :], parent])
+                raise DataError(f"{where}: parents form a circle: {circle}")
+            chain.append(parent)
+
+
+def _read_assignments(document: YamlDocument, file: TaxonomyFile) -> Iterable[Assignment]:
+    for key, by_axis in file.papers.items():
+        for axis_name, given in by_axis.items():
+            if axis_name not in file.axes:
+                where = document.at("papers", key, axis_name)
+                raise DataError(f"{where}: unknown axis; {nearest(axis_name, [*file.axes])}")
+            known = file.axes[axis_name].labels
+            seen: set[str] = set()
+            for i, item in enumerate(given):
+                entry = AssignmentEntry(label=item) if isinstance(item, str) else item
+                where = document.at("papers", key, axis_name, i)
+                if entry.label not in known:
+                    hint = nearest(entry.label, [*known])
+                    raise DataError(f"{where}: unknown label {entry.label!r}; {hint}")
+                if entry.label in seen:
+                    raise DataError(f"{where}: label {entry.label!r} stands twice")
+                seen.add(entry.label)
+                yield Assignment(
+                    paper_key=key,
+                    axis=axis_name,
+                    label=entry.label,
+                    evidence=entry.evidence,
+                    annotator=entry.annotator or file.annotator,
+                )
