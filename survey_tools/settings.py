@@ -187,7 +187,7 @@ class FigureSettings(Settings):
     """What is written at a leaf."""
     formats: Annotated[tuple[ImageFormat, ...], Field(min_length=1)] = ("pdf", "svg", "png")
     """File formats of every figure."""
-    png_dpi: Annotated[int, Field(ge=50, le=1200)] = 200
+    png_dpi: Annotated[int, Field(ge=50, le=1200)] = 150
     """Resolution of PNG files, in dots per inch."""
 
 

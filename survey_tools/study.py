@@ -5,6 +5,7 @@ import logging
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -199,7 +200,7 @@ def analyse(
         )
     versions = {"survey-tools": __version__, "Python": platform.python_version()}
     stemmer = ("nltk",) if settings.text.stemming != "none" else ()
-    versions |= {name: version(name) for name in (*_COMPUTING, *stemmer)}
+    versions |= _versions((*_COMPUTING, *stemmer))
     return StudyResult(
         settings=settings,
         corpus=study.corpus,
@@ -215,6 +216,12 @@ def analyse(
         versions=versions,
         warnings=_warnings(study, names),
     )
+
+
+@cache
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Look up the installed versions of libraries, once."""
+    return {name: version(name) for name in names}
 
 
 def _warnings(study: Study, names: tuple[Any, ...]) -> tuple[str, ...]:
@@ -344,7 +351,7 @@ def _describe_run(study: Study, command: Command, result: StudyResult) -> dict[s
     """Collect everything another person needs to repeat a run and compare."""
     return {
         "command": command,
-        "versions": {**result.versions, **{name: version(name) for name in _PRINTING}},
+        "versions": {**result.versions, **_versions(_PRINTING)},
         "seed": study.settings.seed,
         "inputs": dict(study.digests),
         "corpus_digest": study.corpus.digest,

@@ -139,13 +139,14 @@ def tokenise(corpus: Corpus, settings: TextSettings, stop_words: frozenset[str])
     for paper in corpus:
         text = join_fields(paper, settings.fields)
         found = find_tokens(text.lower() if settings.lowercase else text)
-        tokens.append(tuple(stem(token) for token in found if token not in stop_words))
+        kept = (token for token in found if token not in stop_words)
+        tokens.append(tuple(map(stem, kept) if stem else kept))
     return Tokens(paper_keys=corpus.keys, tokens=tuple(tokens))
 
 
-def _stemmer(name: str) -> Callable[[str], str]:
+def _stemmer(name: str) -> Callable[[str], str] | None:
     if name == "none":
-        return str
+        return None
     # nltk costs over a second to import, so only a run that stems pays for it
     from nltk.stem import PorterStemmer, SnowballStemmer
 
@@ -153,8 +154,12 @@ def _stemmer(name: str) -> Callable[[str], str]:
     return cache(stemmer.stem)
 
 
-def _ngrams(tokens: tuple[str, ...], shortest: int, longest: int) -> Iterator[str]:
-    """Yield n-grams in scikit-learn's order: all of the shortest length, then longer ones."""
+def _ngrams(tokens: tuple[str, ...], shortest: int, longest: int) -> Iterable[str]:
+    """List n-grams in scikit-learn's order: all of the shortest length, then longer ones."""
+    return tokens if longest == 1 else _runs(tokens, shortest, longest)
+
+
+def _runs(tokens: tuple[str, ...], shortest: int, longest: int) -> Iterator[str]:
     for length in range(shortest, min(longest, len(tokens)) + 1):
         if length == 1:
             yield from tokens

@@ -115,7 +115,6 @@ def _mark_node(
             bracket.centre,
             bracket.code,
             fontsize=font_size_pt,
-            fontweight="bold",
             ha="center",
             va="center",
             zorder=4,
