@@ -23,14 +23,21 @@ __all__ = [
     "SurveySettings",
     "TextSettings",
     "check_linkage",
+    "printed_name",
 ]
 
 LinkageMethod = Literal["ward", "average", "complete", "single", "weighted", "centroid", "median"]
 Metric = Literal["euclidean", "cosine", "cityblock", "jaccard"]
 Weighting = Literal["counts", "binary", "tf-idf", "sublinear-tf-idf", "bm25"]
+_PROPER_NAMES = {"ward": "Ward", "euclidean": "Euclidean", "jaccard": "Jaccard"}
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 DocumentLimit = Annotated[int, Field(strict=True, ge=1)] | Share
 ImageFormat = Literal["pdf", "svg", "png"]
+
+
+def printed_name(name: str) -> str:
+    """Write a linkage or metric as prose does: ``ward`` -> ``Ward``, ``cosine`` stays."""
+    return _PROPER_NAMES.get(name, name)
 
 
 class Settings(BaseModel):

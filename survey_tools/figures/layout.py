@@ -15,7 +15,7 @@ from survey_tools.corpus import Corpus
 from survey_tools.errors import ParameterError
 from survey_tools.figures.style import POINTS_PER_MM, text_width, wrap
 from survey_tools.partition import Partition
-from survey_tools.settings import FigureSettings
+from survey_tools.settings import FigureSettings, printed_name
 from survey_tools.subtrees import AttachedName
 from survey_tools.taxonomy import Taxonomy
 from survey_tools.tree import Tree
@@ -236,7 +236,10 @@ def layout_dendrogram(
         panels=panels,
         grid=_with_height(grid, page_height),
         font_size_pt=size,
-        axis_label=f"merge height: {tree.linkage} linkage, {tree.metric} distance (no unit)",
+        axis_label=(
+            f"merge height: {printed_name(tree.linkage)} linkage, "
+            f"{printed_name(tree.metric)} distance (no unit)"
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """The set-up paragraph: all that a method section must state, ready to be pasted."""
 
 from survey_tools.results import StudyResult
-from survey_tools.settings import TextSettings
+from survey_tools.settings import TextSettings, printed_name
 from survey_tools.text import Features
 
 __all__ = ["write_setup"]
@@ -95,8 +95,7 @@ def _describe_tree(result: StudyResult) -> str:
             f"at inconsistency {cut.inconsistency:g} (depth {cut.inconsistency_depth}), which "
             f"gives {n_obtained} clusters"
         )
-    linkage = clustering.linkage.replace("ward", "Ward")
-    metric = clustering.metric.replace("euclidean", "Euclidean").replace("jaccard", "Jaccard")
+    linkage, metric = printed_name(clustering.linkage), printed_name(clustering.metric)
     return (
         f"Papers, sorted by key, are merged by {linkage} linkage on {metric} distances rounded to "
         f"12 decimals (scipy), and the tree is cut {where}."
