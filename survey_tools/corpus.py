@@ -4,7 +4,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from survey_tools.errors import DataError, ParameterError, abbreviate
@@ -28,7 +27,7 @@ class Corpus:
     """
 
     papers: tuple[Paper, ...]
-    _by_key: MappingProxyType[str, Paper] = field(init=False, repr=False, compare=False)
+    _by_key: dict[str, Paper] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "papers", tuple(self.papers))
@@ -37,7 +36,7 @@ class Corpus:
             counts = Counter(paper.key for paper in self.papers)
             twice = [key for key, n_papers in counts.items() if n_papers > 1]
             raise DataError(f"two papers with one key: {abbreviate(twice)}; keys must be unique")
-        object.__setattr__(self, "_by_key", MappingProxyType(by_key))
+        object.__setattr__(self, "_by_key", by_key)
 
     def __len__(self) -> int:
         return len(self.papers)

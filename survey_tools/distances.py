@@ -16,7 +16,8 @@ from survey_tools.text import Features
 __all__ = ["Distances", "measure_distances"]
 
 # Distances are rounded so that pairs which are equally far apart in exact arithmetic are
-# also equal in float64, on every machine; rounding noise of a sparse product is below 1e-14.
+# also equal in float64; rounding noise of a sparse product is below 1e-14, so that about one
+# such distance in a hundred or fewer still falls on both sides of a rounding boundary.
 _N_DECIMALS = 12
 # Below this squared distance, ||x||^2 + ||y||^2 - 2 xy has lost half its digits (float64
 # carries 16), so such pairs are computed again from the difference of the rows.
@@ -61,7 +62,7 @@ def measure_distances(features: Features, metric: Metric) -> Distances:
     _check_memory(len(features.paper_keys))
     matrix = features.matrix
     if metric == "cityblock":
-        square = pairwise_distances(matrix, metric="manhattan")
+        square = pairwise_distances(matrix.copy(), metric="manhattan")  # sorts in place
     elif metric == "jaccard":
         square = _jaccard(matrix)
     else:
@@ -109,6 +110,6 @@ def _check_memory(n_papers: int) -> None:
         return  # not told on this system
     if needed_bytes > memory_bytes:
         raise ParameterError(
-            f"{n_papers} papers need distance matrices of {needed_bytes / 1e9:.0f} GB; this "
-            f"machine has {memory_bytes / 1e9:.0f} GB; select fewer papers"
+            f"{n_papers} papers need distance matrices of {needed_bytes / 1e9:.3g} GB; this "
+            f"machine has {memory_bytes / 1e9:.3g} GB; select fewer papers"
         )

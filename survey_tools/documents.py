@@ -2,10 +2,12 @@
 
 Every complaint names the file, the line, the key, what arrived and what is allowed.
 YAML is read without object tags, without aliases (so that no alias bomb can grow),
-and without repeated keys; keys must be text.
+without repeated keys and without deep nesting; keys must be text.
 """
 
-from collections.abc import Iterator
+import copy
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,6 +36,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCALAR_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 _PLAIN_WORDS = {int: "the number", float: "the number", bool: "the truth value"}
 _N_INPUT_CHARACTERS = 60
+_NOT_IN_FILE = 0  # line of a value that an option gave
+_N_LEVELS = 100  # a survey's files need 7; libyaml's composer overflows the C stack at some 50,000
 
 
 def read_bytes(path: Path) -> bytes:
@@ -50,6 +54,8 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError as error:  # a NUL character in the name
+        raise DataError(f"{str(path)!r}: cannot be read ({error})") from None
 
 
 def decode_utf8(data: bytes, source: str) -> str:
@@ -57,9 +63,11 @@ def decode_utf8(data: bytes, source: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        after_mark = error.object  # what the positions count in: data without a byte-order mark
+        line = after_mark.count(b"\n", 0, error.start) + 1
+        byte = after_mark[error.start]
         raise DataError(
-            f"{source}:{line}: byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
+            f"{source}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
         ) from None
 
 
@@ -85,9 +93,11 @@ def describe_problem(error: ErrorDetails, known_fields: list[str], raw: str | No
     """
     arrived = error["input"]
     match error["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return f"unknown; {nearest(str(error['loc'][-1]), known_fields)}"
         case "missing" | "missing_keyword_only_argument":
+            if isinstance(error["loc"][-1], int):
+                return f"has too few items; {arrived!r} arrived"
             return "is required but missing"
         case "string_type" if isinstance(arrived, (bool, int, float)):
             written = raw if raw is not None else str(arrived)
@@ -98,10 +108,12 @@ def describe_problem(error: ErrorDetails, known_fields: list[str], raw: str | No
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
     message = error["msg"][0].lower() + error["msg"][1:]
+    return f"{message}, but {_shorten(arrived)} arrived"
+
+
+def _shorten(arrived: Any) -> str:
     text = repr(arrived)
-    if len(text) > _N_INPUT_CHARACTERS:
-        text = text[:_N_INPUT_CHARACTERS] + "…"
-    return f"{message}, but {text} arrived"
+    return text if len(text) <= _N_INPUT_CHARACTERS else text[:_N_INPUT_CHARACTERS] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,8 @@ class YamlDocument:
     data : dict
         Mappings, lists, text, numbers, truth values and None.
     lines : dict
-        Line (from 1) of every key path, for example ``("text", "min_df")``.
+        Line (from 1) of every key path, for example ``("text", "min_df")``; 0 for a value
+        that an option gave.
     raw : dict
         Every scalar as it was written.
     """
@@ -125,17 +138,41 @@ class YamlDocument:
     lines: dict[KeyPath, int] = field(repr=False)
     raw: dict[KeyPath, str] = field(repr=False)
 
+    def replace(self, values: Mapping[str, Any]) -> "YamlDocument":
+        """Return the document with values replaced by dotted name, as options do.
+
+        Raises
+        ------
+        DataError
+            If a name leads through a value that holds no settings.
+        """
+        changed = YamlDocument(self.source, copy.deepcopy(self.data), {**self.lines}, {**self.raw})
+        for name, value in values.items():
+            path = tuple(name.split("."))
+            place = changed.data
+            for depth, part in enumerate(path[:-1], start=1):
+                changed.lines.setdefault(path[:depth], _NOT_IN_FILE)
+                place = place.setdefault(part, {})
+                if not isinstance(place, dict):
+                    raise DataError(f"option {name}: {part!r} holds no settings")
+            place[path[-1]] = value
+            changed.lines[path] = _NOT_IN_FILE
+            changed.raw.pop(path, None)
+        return changed
+
     def at(self, *path: str | int) -> str:
         """Say where a key path stands: ``survey.yaml:12: text.min_df``."""
         known = path
         while known and known not in self.lines:
             known = known[:-1]
-        line = self.lines.get(known, 1)
+        if self.lines.get(known) == _NOT_IN_FILE:
+            return f"option {'.'.join(str(part) for part in path)}"
+        place = f"{self.source}:{self.lines[known]}" if known in self.lines else self.source
         name = ".".join(str(part) for part in path)
-        return f"{self.source}:{line}: {name}" if name else f"{self.source}:{line}"
+        return f"{place}: {name}" if name else place
 
     def validate(self, model: type[Model]) -> Model:
-        """Check the data against a model.
+        """Check the data against a model, strictly: a number in quotes is no number.
 
         Raises
         ------
@@ -144,32 +181,33 @@ class YamlDocument:
             several problems, the first one and the number of the others.
         """
         try:
-            return model.model_validate(self.data)
+            # by way of JSON, because strict Python input would refuse lists for tuples
+            return model.model_validate_json(json.dumps(self.data, default=str), strict=True)
         except ValidationError as error:
-            problems = error.errors(include_url=False)
-            first = problems[0]
-            path = self._written_path(first["loc"])
+            problems: dict[KeyPath, list[ErrorDetails]] = {}
+            for problem in error.errors(include_url=False):
+                problems.setdefault(self._written_path(problem), []).append(problem)
+            # of the branches of a union, only those are meant that fail deepest
+            outer = {path[:n] for path in problems for n in range(len(path))}
+            path, *others = [path for path in problems if path not in outer]
             fields = _known_fields(model, path[:-1])
-            sentence = describe_problem(first, fields, self.raw.get(path))
-            others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise DataError(f"{self.at(*path)}: {sentence}{others}") from None
+            sentences = [describe_problem(p, fields, self.raw.get(path)) for p in problems[path]]
+            branches = [sentence.partition(", but ")[0] for sentence in sentences[:-1]]
+            sentence = " or ".join([*branches, sentences[-1]])
+            more = f" (and {len(others)} more)" if others else ""
+            raise DataError(f"{self.at(*path)}: {sentence}{more}") from None
 
-    def _written_path(self, location: tuple[int | str, ...]) -> KeyPath:
+    def _written_path(self, problem: ErrorDetails) -> KeyPath:
         """Drop what pydantic adds to a location (names of union branches, '[key]')."""
         path: KeyPath = ()
-        for part in location:
-            if (*path, part) in self.lines or part == location[-1]:
+        place: Any = self.data
+        for part in problem["loc"]:
+            is_key = isinstance(place, dict) and part in place
+            if is_key or (isinstance(place, list) and part in range(len(place))):
+                place = place[part]
                 path = (*path, part)
-        if path not in self.lines and path[:-1] in self.lines and path[:-1]:
-            is_branch = not isinstance(_dig(self.data, path[:-1]), dict)
-            return path[:-1] if is_branch else path
-        return path
-
-
-def _dig(data: Any, path: KeyPath) -> Any:
-    for part in path:
-        data = data[part]
-    return data
+        last = problem["loc"][-1] if problem["type"] == "missing" else 0
+        return (*path, last) if isinstance(last, str) else path
 
 
 def _known_fields(model: type[BaseModel], path: KeyPath) -> list[str]:
@@ -227,12 +265,17 @@ def read_yaml(path: Path) -> YamlDocument:
 def parse_yaml(data: bytes, *, source: str) -> YamlDocument:
     """Parse YAML bytes; see `read_yaml`."""
     text = decode_utf8(data, source)
+    n_levels = 0
     for event in _checked(lambda: yaml.parse(text, Loader=_Loader), source):
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1 if event.start_mark else 1
             raise DataError(
                 f"{source}:{line}: alias *{event.anchor} is not allowed; write the value out"
             )
+        n_levels += isinstance(event, yaml.CollectionStartEvent)
+        n_levels -= isinstance(event, yaml.CollectionEndEvent)
+        if n_levels > _N_LEVELS:
+            raise DataError(f"{source}:{line}: nested too deeply; {_N_LEVELS} levels are allowed")
     loader = _Loader(text)
     try:
         node = next(_checked(lambda: iter([loader.get_single_node()]), source))
@@ -254,11 +297,10 @@ def _checked(produce: Any, source: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise DataError(f"{source}{line}: not valid YAML: {error.problem}") from None
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise DataError(f"{source}{line}: not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise DataError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise DataError(f"{source}: nested too deeply") from None
 
 
 def _build(node: yaml.Node, path: KeyPath, document: YamlDocument) -> Any:
@@ -303,6 +345,8 @@ def _build_scalar(
     try:
         value: str | int | float | bool | None
         value = yaml.constructor.SafeConstructor().construct_object(node)
-    except (ValueError, yaml.YAMLError):
-        raise DataError(f"{where}: {node.value!r} does not fit its tag {node.tag!r}") from None
+    except (ValueError, LookupError, yaml.YAMLError):
+        raise DataError(
+            f"{where}: {_shorten(node.value)} does not fit its tag {node.tag!r}"
+        ) from None
     return value

@@ -1,6 +1,7 @@
 """Output folders: written beside the target, moved into place whole, never mixed."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -24,7 +25,9 @@ def sha256_of(data: bytes) -> str:
 def list_files(folder: Path) -> list[str]:
     """List all files below a folder by relative POSIX path, sorted."""
     return sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
     )
 
 
@@ -49,18 +52,19 @@ def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()
     OutputError
         If the folder cannot be written or must not be replaced.
     """
-    target = Path(os.path.abspath(target))
+    target = Path(os.path.realpath(target))  # a link keeps pointing where it did
     for folder in protected:
-        folder = Path(os.path.abspath(folder))
+        folder = Path(os.path.realpath(folder))
         if folder == target or target in folder.parents:
             raise OutputError(f"{target}: output must not replace the survey folder {folder}")
-    if target.exists() and not target.is_dir():
-        raise OutputError(f"{target}: is a file; name a folder for the output")
-    _check_replaceable(target, command)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    made = [folder for folder in target.parents if not folder.exists()]
     with _os_errors(target):
+        _remove_leftovers(target)  # first: it may restore what must then not be replaced
+        if target.exists() and not target.is_dir():
+            raise OutputError(f"{target}: is a file; name a folder for the output")
+        _check_replaceable(target, command)
+        partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(target)
         partial.mkdir()
     try:
         with _os_errors(target):
@@ -68,6 +72,9 @@ def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()
             _move_into_place(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        for folder in made:  # those that stayed empty because the body failed
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 @contextmanager
@@ -86,7 +93,7 @@ def _check_replaceable(target: Path, command: str) -> None:
         manifest = json.loads((target / MANIFEST).read_bytes())
         ours = {MANIFEST, *manifest["outputs"]}
         earlier = str(manifest["command"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise OutputError(
             f"{target}: holds files but no manifest of survey-tools; name another folder with -o"
         ) from None
@@ -105,7 +112,7 @@ def _check_replaceable(target: Path, command: str) -> None:
 def _remove_leftovers(target: Path) -> None:
     """Remove what killed runs left behind, and restore a target caught between two moves."""
     for kind in ("replaced", "partial"):
-        for path in target.parent.glob(f".{target.name}.{kind}-*"):
+        for path in target.parent.glob(f".{glob.escape(target.name)}.{kind}-*"):
             process = path.name.rpartition("-")[2]
             if not process.isdecimal() or _is_alive(int(process)):
                 continue

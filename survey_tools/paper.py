@@ -9,8 +9,11 @@ __all__ = ["Paper", "TextSource", "check_arxiv_id", "paper_to_json"]
 
 TextSource = Literal["abstract", "digest", "none"]
 
-_NEW_ARXIV_ID = re.compile(r"(\d{2})(\d{2})\.(\d{4,5})(v[1-9]\d*)?")
-_OLD_ARXIV_ID = re.compile(r"[a-z]+(-[a-z]+)*(\.[A-Z]{2})?/\d{7}(v[1-9]\d*)?")
+_NEW_ARXIV_ID = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(v[1-9][0-9]*)?")
+_OLD_ARXIV_ID = re.compile(
+    r"[a-z]+(-[a-z]+)*(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3}(v[1-9][0-9]*)?"
+)
+_FIRST_NEW_MONTH = (7, 4)  # year, month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ def check_arxiv_id(arxiv_id: str) -> str | None:
         year, month, number = int(match[1]), int(match[2]), match[3]
         if not 1 <= month <= 12:
             return f"arXiv id {arxiv_id!r} has month {match[2]}"
+        if (year, month) < _FIRST_NEW_MONTH:
+            return f"arXiv id {arxiv_id!r} must be written archive/YYMMNNN before 2007-04"
         n_digits = 5 if year >= 15 else 4
         if len(number) != n_digits:
             hint = "; was it once read as a number?" if len(number) < n_digits else ""

@@ -6,7 +6,7 @@ and the set-up paragraph. What the default values follow is said at each field.
 
 import re
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -43,7 +43,16 @@ def printed_name(name: str) -> str:
 class Settings(BaseModel):
     """A frozen group of settings; unknown names are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+def _check_inside(name: str | None) -> str | None:
+    """Refuse the name of a file that lies outside the survey folder."""
+    if name is not None and (PurePath(name).is_absolute() or ".." in PurePath(name).parts):
+        raise ValueError(f"{name!r} must lie inside the survey folder")
+    return name
 
 
 class TextSettings(Settings):
@@ -80,6 +89,8 @@ class TextSettings(Settings):
     """Saturation of term frequency (bm25 only); default as in Apache Lucene."""
     bm25_b: Share = 0.75
     """Strength of length normalisation (bm25 only); default as in Apache Lucene."""
+
+    _stop_words_lie_inside = field_validator("stop_words")(_check_inside)
 
     @field_validator("token_pattern")
     @classmethod
@@ -131,19 +142,14 @@ class CutSettings(Settings):
     inconsistency_depth: Annotated[int, Field(ge=1)] = 2
     """Levels of merges below a merge that its inconsistency is measured against."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _one_way(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            ways = [
-                way
-                for way in ("n_clusters", "height", "inconsistency")
-                if data.get(way) is not None
-            ]
-            if len(ways) != 1:
-                got = " and ".join(ways) or "none"
-                raise ValueError(f"give one of n_clusters, height, inconsistency; {got} arrived")
-        return data
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        allowed = ("n_clusters", "height", "inconsistency")
+        ways = [way for way in allowed if getattr(self, way) is not None]
+        if len(ways) != 1:
+            got = " and ".join(ways) or "none"
+            raise ValueError(f"give one of {', '.join(allowed)}; {got} arrived")
+        return self
 
 
 class ClusteringSettings(Settings):
@@ -231,9 +237,4 @@ class SurveySettings(Settings):
             raise ValueError(problem)
         return arxiv_id
 
-    @field_validator("papers", "taxonomy", "subtrees")
-    @classmethod
-    def _file_is_relative(cls, name: str | None) -> str | None:
-        if name is not None and (PurePath(name).is_absolute() or ".." in PurePath(name).parts):
-            raise ValueError(f"{name!r} must lie inside the survey folder")
-        return name
+    _files_lie_inside = field_validator("papers", "taxonomy", "subtrees")(_check_inside)

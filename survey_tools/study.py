@@ -17,7 +17,7 @@ from survey_tools.clusters import describe_clusters
 from survey_tools.corpus import Corpus
 from survey_tools.crosscheck import CELLS, crosscheck
 from survey_tools.distances import measure_distances
-from survey_tools.documents import YamlDocument, read_bytes, read_yaml
+from survey_tools.documents import read_bytes, read_yaml
 from survey_tools.errors import DataError, ParameterError
 from survey_tools.figures.contingency import draw_contingency
 from survey_tools.figures.dendrogram import draw_dendrogram
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 Command = Literal["run", "cluster", "crosscheck", "report"]
 Progress = Callable[[str, float], None]
 SETTINGS_FILE = "survey.yaml"
+_WAYS_TO_CUT = tuple(f"clustering.cut.{way}" for way in ("n_clusters", "height", "inconsistency"))
 _COMPUTING = ("numpy", "scipy", "scikit-learn")
 _PRINTING = ("matplotlib", "pandas", "Jinja2", "pydantic", "PyYAML")
 
@@ -135,23 +136,10 @@ def _read_settings(folder: Path, overrides: Mapping[str, Any]) -> SurveySettings
     settings = document.validate(SurveySettings)
     if not overrides:
         return settings
-    return _override(document, overrides).validate(SurveySettings)
-
-
-def _override(document: YamlDocument, overrides: Mapping[str, Any]) -> YamlDocument:
-    """Return the settings document with values replaced; complaints name the option."""
-    data = json.loads(json.dumps(document.data))
-    for name, value in overrides.items():
-        *groups, last = name.split(".")
-        place = data
-        for group in groups:
-            place = place.setdefault(group, {})
-            if not isinstance(place, dict):
-                raise DataError(f"option {name}: {group!r} holds no settings")
-        if groups == ["clustering", "cut"] and last in ("n_clusters", "height", "inconsistency"):
-            place.clear()  # one way of cutting replaces another
-        place[last] = value
-    return YamlDocument(f"{document.source} with options", data, {}, {})
+    if any(name in overrides for name in _WAYS_TO_CUT):  # one way replaces another
+        unset = dict.fromkeys(_WAYS_TO_CUT)
+        overrides = {**unset, **overrides}
+    return document.replace(overrides).validate(SurveySettings)
 
 
 def analyse(

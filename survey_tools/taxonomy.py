@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from survey_tools.corpus import Corpus
 from survey_tools.documents import YamlDocument, nearest, read_yaml
-from survey_tools.errors import DataError, ParameterError
+from survey_tools.errors import DataError, ParameterError, abbreviate
 from survey_tools.partition import Partition
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
 
 _JOIN = " + "
 _NO_CONTRIBUTION = "none"
+_RESERVED_AXES = (_NO_CONTRIBUTION, "cells", "combined cells")  # names of results
 
 
 class _FileModel(BaseModel):
@@ -196,7 +197,12 @@ def _by_class(
     names: dict[str, str], keys: Iterable[str] | None, order: tuple[str, ...]
 ) -> Partition:
     """Group papers by class name: known classes first, then the largest, then by name."""
-    chosen = names if keys is None else {key: names[key] for key in keys}
+    chosen = names
+    if keys is not None:
+        keys = list(keys)
+        if unfiled := [key for key in keys if key not in names]:
+            raise ParameterError(f"papers not filed in the taxonomy: {abbreviate(unfiled)}")
+        chosen = {key: names[key] for key in keys}
     sizes: dict[str, int] = {}
     for name in chosen.values():
         sizes[name] = sizes.get(name, 0) + 1
@@ -213,12 +219,14 @@ def read_taxonomy(path: Path, corpus: Corpus | None = None) -> Taxonomy:
     DataError
         Naming file, line, key, what arrived and what is allowed: not YAML, a repeated
         key, an alias, an unquoted id that became a number, an unknown field, axis,
-        label, parent or paper, a label given twice, parents that form a circle.
+        label, parent or paper, a label given twice, parents that form a circle, a name
+        that could be mistaken in combined classes (``a + b``).
     """
     document = read_yaml(path)
     file = document.validate(TaxonomyFile)
     axes = []
     for name, entry in file.axes.items():
+        _check_names(document, name, entry)
         _check_parents(document, name, entry)
         labels = tuple(
             Label(
@@ -253,6 +261,21 @@ def read_taxonomy(path: Path, corpus: Corpus | None = None) -> Taxonomy:
                 where = document.at("papers", key)
                 raise DataError(f"{where}: unknown paper; {nearest(key, corpus.keys)}")
     return taxonomy
+
+
+def _check_names(document: YamlDocument, axis_name: str, axis: AxisEntry) -> None:
+    """Refuse names that would be mistaken in classes, cells or file names derived from them."""
+    where = document.at("axes", axis_name)
+    if axis_name in _RESERVED_AXES:
+        raise DataError(f"{where}: {axis_name!r} is the name of a result; name the axis otherwise")
+    for separator in (": ", "/", "\\"):
+        if separator in axis_name:
+            raise DataError(f"{where}: the name of an axis must not hold {separator!r}")
+    places = [(axis_name, where), (axis.otherwise, document.at("axes", axis_name, "otherwise"))]
+    places += [(name, document.at("axes", axis_name, "labels", name)) for name in axis.labels]
+    for name, place in places:
+        if not name.strip() or _JOIN in f" {name} ":
+            raise DataError(f"{place}: name {name!r} must hold text and no {_JOIN!r}")
 
 
 def _check_parents(document: YamlDocument, axis_name: str, axis: AxisEntry) -> None:

@@ -249,7 +249,7 @@ def _select_columns(matrix: sparse.csr_array, kept: NDArray[np.intp]) -> sparse.
     new_index[kept] = np.arange(len(kept))
     indices = new_index[matrix.indices]
     stays = indices >= 0
-    n_before = np.concatenate([[0], np.cumsum(stays)])
+    n_before = np.concatenate([[0], np.cumsum(stays)]).astype(matrix.indptr.dtype)
     return sparse.csr_array(
         (matrix.data[stays], indices[stays], n_before[matrix.indptr]),
         shape=(matrix.shape[0], len(kept)),

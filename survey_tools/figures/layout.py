@@ -5,6 +5,7 @@ their labels exactly. Rows are dealt into panels (columns of pages); every panel
 its slice of the whole tree.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _PAGES_MM = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
+_TALLEST_PAGE_PT = 14_400.0  # 200 inches, the limit of PDF readers (ISO 32000-1, annex C)
 _MARGIN_PT = 8.0 * POINTS_PER_MM
 LINE_SPACING = 1.2  # line height over font size, within a wrapped label
 _ROW_GAP = 0.35  # white space between two rows, in font sizes
@@ -339,14 +341,14 @@ def _deal_panels(
     around = grid.panel_top + _AXIS_PT + grid.legend_top + _MARGIN_PT
     tallest_row = max(row.bottom - row.top for row in rows)
     if settings.page == "tall":
-        capacity = total / settings.columns + (tallest_row if settings.columns > 1 else 1.0)
+        n_pages = math.ceil(total / settings.columns / (_TALLEST_PAGE_PT - around - tallest_row))
+        n_panels = n_pages * settings.columns
+        capacity = total / n_panels + (tallest_row if n_panels > 1 else 1.0)
         page_height = capacity + around
     else:
         page_height = _PAGES_MM[settings.page][1] * POINTS_PER_MM
         capacity = page_height - around
-        n_panels = -(-total // capacity)
-        is_one_page = n_panels <= settings.columns
-        if is_one_page:  # balance the columns of a single page
+        if total <= settings.columns * capacity:  # balance the columns of a single page
             capacity = min(capacity, total / settings.columns + tallest_row)
     panels: list[Panel] = []
     first = 0

@@ -42,6 +42,7 @@ POINTS_PER_MM = POINTS_PER_INCH / 25.4
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#1a1a1a"
 MUTED = "#8c8c8c"
+_MOST_PIXELS = 2**16 - 1  # width or height of an Agg canvas
 _MEASURED_PT = 10.0  # widths grow in proportion to the text size
 
 _STYLE: Any = {
@@ -175,11 +176,20 @@ def save_figure(
         if "png" in settings.formats:
             written.append(folder / f"{name}.png")
             with figure_style(salt=stem), _told_once(stem):
-                page.set_dpi(settings.png_dpi)
+                page.set_dpi(_possible_dpi(page, settings.png_dpi, stem))
                 canvas: Any = FigureCanvasAgg(page)
                 canvas.print_png(str(written[-1]), metadata={"Software": None})
                 page.set_dpi(POINTS_PER_INCH)
     return written
+
+
+def _possible_dpi(page: Figure, dpi: int, stem: str) -> float:
+    """Lower the resolution of a page whose PNG would have more pixels than Agg can draw."""
+    largest = _MOST_PIXELS / max(page.get_size_inches())
+    if dpi <= largest:
+        return dpi
+    logger.warning("%s: PNG drawn with %.0f instead of %d dots per inch", stem, largest, dpi)
+    return float(largest)
 
 
 @contextmanager

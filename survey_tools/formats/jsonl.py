@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from survey_tools.corpus import Corpus
 from survey_tools.documents import decode_utf8, describe_problem, read_bytes
@@ -67,14 +68,27 @@ def _parse_line(line: str) -> Paper:
         raise ValueError("nested too deeply") from None
     try:
         paper = _PAPER.validate_json(line, strict=True)
-    except UnicodeEncodeError:
-        raise ValueError("holds half a surrogate pair; not valid Unicode") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "json_invalid":  # json.loads is laxer in two things only
+            is_deep = "recursion" in first["msg"]
+            raise ValueError(
+                "nested too deeply" if is_deep else "holds half a surrogate pair; no valid Unicode"
+            ) from None
         name = ".".join(str(part) for part in first["loc"])
         prefix = f"{name}: " if name else ""
-        raise ValueError(prefix + describe_problem(first, _FIELDS)) from None
+        raise ValueError(prefix + describe_problem(first, _FIELDS, _written(line, first))) from None
     return _checked(paper)
+
+
+def _written(line: str, problem: ErrorDetails) -> str | None:
+    """Return a number that should be text as it was written: ``2106.08250``."""
+    if problem["type"] != "string_type":
+        return None
+    place: Any = json.loads(line, parse_float=str, parse_int=str)
+    for part in problem["loc"]:
+        place = place[part]
+    return place if isinstance(place, str) else None
 
 
 def _checked(paper: Paper) -> Paper:
