@@ -38,7 +38,8 @@ class AgreementIndex:
     p_value : float or None
         Share of relabellings at least as high, (1 + n_as_high) / (1 + n_permutations).
     low, high : float or None
-        Interval from half-samples, centred on ``value``.
+        Interval from half-samples whose mean is shifted to ``value``; it holds the value
+        and ends where the index does (-1 or 0, and 1).
     """
 
     name: IndexName
@@ -87,7 +88,8 @@ def compare_partitions(
     Adjusted Rand index [1]_, adjusted mutual information with arithmetic mean [2]_,
     V-measure with beta 1 [3]_, Fowlkes-Mallows index [4]_. Values equal scikit-learn's,
     also where a partition is degenerate: two partitions that both put all papers into
-    one group, or each into its own, agree with 1.
+    one group, or each into its own, agree with 1 (in the latter case Fowlkes-Mallows
+    is 0, as no pair is together).
 
     Parameters
     ----------
@@ -146,6 +148,9 @@ def compare_partitions(
             tail = (1.0 - confidence) / 2.0
             spread = np.quantile(samples - samples.mean(), [1.0 - tail, tail])
             low, high = (float(value - bound) for bound in spread)
+            lowest = 0.0 if name in ("V-measure", "Fowlkes-Mallows") else -1.0
+            # a skewed or tiny spread must not push the interval off its own value
+            low, high = min(value, max(low, lowest)), max(value, min(high, 1.0))
         indices.append(
             AgreementIndex(
                 name=name, value=value, chance=chance, p_value=p_value, low=low, high=high

@@ -13,8 +13,19 @@ import typer
 
 __all__ = ["app", "main"]
 
+# Shares of a run in per cent, for the progress bar; from benchmarks/run_mim.md.
+_STAGE_SHARES = {
+    "loading": 30,
+    "reading": 1,
+    "text": 1,
+    "tree": 1,
+    "clusters": 1,
+    "cross-check": 10,
+    "figures": 55,
+    "report": 1,
+}
+StudyCommand = Literal["run", "cluster", "crosscheck", "report"]
 EXIT_WRONG_DATA = 1
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 app = typer.Typer(
@@ -111,75 +122,37 @@ def _root(
         raise typer.Exit
 
 
-@app.command()
-def run(
-    survey: SurveyArgument = None,
-    out: OutOption = None,
-    linkage: LinkageOption = None,
-    metric: MetricOption = None,
-    n_clusters: ClustersOption = None,
-    seed: SeedOption = None,
-    page: PageOption = None,
-    settings: SetOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Cluster, cross-check and report: everything that needs no network."""
-    options = _options(linkage, metric, n_clusters, seed, page)
-    _execute("run", survey, out, options, settings, quiet=quiet, debug=debug)
+def _add_study_command(command: StudyCommand, purpose: str) -> None:
+    """Add a command that reads a survey folder and writes an output folder."""
+
+    @app.command(command, help=purpose)
+    def study_command(
+        survey: SurveyArgument = None,
+        out: OutOption = None,
+        linkage: LinkageOption = None,
+        metric: MetricOption = None,
+        n_clusters: ClustersOption = None,
+        seed: SeedOption = None,
+        page: PageOption = None,
+        settings: SetOption = None,
+        quiet: QuietOption = False,
+        debug: DebugOption = False,
+    ) -> None:
+        named = {
+            "clustering.linkage": linkage,
+            "clustering.metric": metric,
+            "clustering.cut.n_clusters": n_clusters,
+            "seed": seed,
+            "figures.page": page,
+        }
+        options = {name: value for name, value in named.items() if value is not None}
+        _execute(command, survey, out, options, settings or [], quiet=quiet, debug=debug)
 
 
-@app.command()
-def cluster(
-    survey: SurveyArgument = None,
-    out: OutOption = None,
-    linkage: LinkageOption = None,
-    metric: MetricOption = None,
-    n_clusters: ClustersOption = None,
-    seed: SeedOption = None,
-    page: PageOption = None,
-    settings: SetOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Build the tree, cut it, name the clusters, draw the dendrogram."""
-    options = _options(linkage, metric, n_clusters, seed, page)
-    _execute("cluster", survey, out, options, settings, quiet=quiet, debug=debug)
-
-
-@app.command()
-def crosscheck(
-    survey: SurveyArgument = None,
-    out: OutOption = None,
-    linkage: LinkageOption = None,
-    metric: MetricOption = None,
-    n_clusters: ClustersOption = None,
-    seed: SeedOption = None,
-    settings: SetOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Compare the clusters with the manual taxonomy, axis by axis, against chance."""
-    options = _options(linkage, metric, n_clusters, seed, None)
-    _execute("crosscheck", survey, out, options, settings, quiet=quiet, debug=debug)
-
-
-@app.command()
-def report(
-    survey: SurveyArgument = None,
-    out: OutOption = None,
-    linkage: LinkageOption = None,
-    metric: MetricOption = None,
-    n_clusters: ClustersOption = None,
-    seed: SeedOption = None,
-    page: PageOption = None,
-    settings: SetOption = None,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Write the report alone: one HTML page that opens offline."""
-    options = _options(linkage, metric, n_clusters, seed, page)
-    _execute("report", survey, out, options, settings, quiet=quiet, debug=debug)
+_add_study_command("run", "Cluster, cross-check and report, all in one.")
+_add_study_command("cluster", "Build the tree, cut it, draw the dendrogram.")
+_add_study_command("crosscheck", "Compare the clusters with the manual taxonomy.")
+_add_study_command("report", "Write the report alone, one offline page.")
 
 
 @app.command()
@@ -187,43 +160,28 @@ def schema(
     name: Annotated[str, typer.Argument(metavar="FILE", help="survey, taxonomy or subtrees.")],
     debug: DebugOption = False,
 ) -> None:
-    """Print the JSON Schema of a survey file, for editors that check and complete YAML."""
+    """Print the JSON Schema of a survey file.
+
+    Editors that speak YAML check and complete the file against it.
+    """
     with _one_line_errors(debug=debug):
         from survey_tools.schemas import schema_text
 
         typer.echo(schema_text(name), nl=False)
 
 
-def _options(
-    linkage: str | None,
-    metric: str | None,
-    n_clusters: int | None,
-    seed: int | None,
-    page: str | None,
-) -> dict[str, Any]:
-    """Name the settings that the short options stand for."""
-    given = {
-        "clustering.linkage": linkage,
-        "clustering.metric": metric,
-        "clustering.cut.n_clusters": n_clusters,
-        "seed": seed,
-        "figures.page": page,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _execute(
-    command: Literal["run", "cluster", "crosscheck", "report"],
+    command: StudyCommand,
     survey: Path | None,
     out: Path | None,
     options: dict[str, Any],
-    assignments: list[str] | None,
+    assignments: list[str],
     *,
     quiet: bool,
     debug: bool,
 ) -> None:
     with _one_line_errors(debug=debug):
-        overrides = {**options, **_parse_assignments(assignments or [])}
+        overrides = {**options, **_parse_assignments(assignments)}
         with _log_and_progress(quiet=quiet) as progress:
             from survey_tools.study import bundled_survey, run_study
 
@@ -250,8 +208,7 @@ def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
     """Read ``--set name=value``; values are YAML, so numbers, lists and null work."""
     if not assignments:
         return {}
-    import yaml
-
+    from survey_tools.documents import parse_yaml
     from survey_tools.errors import ParameterError
 
     parsed: dict[str, Any] = {}
@@ -259,10 +216,10 @@ def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
         name, equals, text = assignment.partition("=")
         if not equals or not name.strip():
             raise ParameterError(f"--set {assignment}: write NAME=VALUE, for example text.min_df=3")
-        try:
-            parsed[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ParameterError(f"--set {assignment}: {text!r} is not a value") from None
+        document = parse_yaml(
+            f"value: {text}".encode(errors="surrogateescape"), source=f"--set {name}"
+        )
+        parsed[name.strip()] = document.data["value"]
     return parsed
 
 
@@ -298,20 +255,30 @@ def _log_and_progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
         yield lambda _stage, _share: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    stages = ("loading", "reading", "text", "tree", "clusters", "cross-check", "figures", "report")
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:11}"),
         BarColumn(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(stages[0], total=len(stages))
+        task = bar.add_task("loading", total=sum(_STAGE_SHARES.values()))
 
         def show(stage: str, share: float) -> None:
-            done = stages.index(stage) + share if stage in stages else float(len(stages))
+            stages = list(_STAGE_SHARES)
+            i = stages.index(stage) if stage in stages else len(stages)
+            done = sum(list(_STAGE_SHARES.values())[:i]) + share * _STAGE_SHARES.get(stage, 0)
             bar.update(task, description=stage, completed=done)
 
         yield show

@@ -87,7 +87,8 @@ def describe_clusters(
     for code, name in enumerate(partition.group_names):
         members = np.flatnonzero(partition.codes == code)
         mean_distance = distances.square[np.ix_(members, members)].mean(axis=1)
-        order = members[np.argsort(np.round(mean_distance, 12), kind="stable")]
+        member_keys = [partition.paper_keys[i] for i in members]
+        order = members[np.lexsort((member_keys, np.round(mean_distance, 12)))]
         keys = tuple(partition.paper_keys[i] for i in order)
         clusters.append(
             Cluster(

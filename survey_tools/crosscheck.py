@@ -206,7 +206,7 @@ def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> 
     largest = max(values.values())
     strength = next(word for bound, word in _STRENGTHS if max(largest, 0.0) < bound)
     described = {
-        name: f"{name} {value:.3f}"
+        name: f"{name} {value:z.3f}"
         + ("" if q_values[name] is None else f", q = {q_values[name]:.2g}")
         for name, value in values.items()
     }

@@ -189,7 +189,9 @@ class YamlDocument:
                 problems.setdefault(self._written_path(problem), []).append(problem)
             # of the branches of a union, only those are meant that fail deepest
             outer = {path[:n] for path in problems for n in range(len(path))}
-            path, *others = [path for path in problems if path not in outer]
+            meant = [path for path in problems if path not in outer]
+            # a misspelt key is also a missing one; the misspelling says more
+            path, *others = sorted(meant, key=lambda p: problems[p][0]["type"] == "missing")
             fields = _known_fields(model, path[:-1])
             sentences = [describe_problem(p, fields, self.raw.get(path)) for p in problems[path]]
             branches = [sentence.partition(", but ")[0] for sentence in sentences[:-1]]
@@ -266,7 +268,7 @@ def parse_yaml(data: bytes, *, source: str) -> YamlDocument:
     """Parse YAML bytes; see `read_yaml`."""
     text = decode_utf8(data, source)
     n_levels = 0
-    for event in _checked(lambda: yaml.parse(text, Loader=_Loader), source):
+    for event in _checked(lambda: yaml.parse(text, Loader=_Loader), text, source):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             raise DataError(
@@ -278,7 +280,7 @@ def parse_yaml(data: bytes, *, source: str) -> YamlDocument:
             raise DataError(f"{source}:{line}: nested too deeply; {_N_LEVELS} levels are allowed")
     loader = _Loader(text)
     try:
-        node = next(_checked(lambda: iter([loader.get_single_node()]), source))
+        node = next(_checked(lambda: iter([loader.get_single_node()]), text, source))
     finally:
         loader.dispose()
     if node is None:
@@ -290,7 +292,7 @@ def parse_yaml(data: bytes, *, source: str) -> YamlDocument:
     return document
 
 
-def _checked(produce: Any, source: str) -> Iterator[Any]:
+def _checked(produce: Any, text: str, source: str) -> Iterator[Any]:
     """Iterate a YAML parser, turning its errors into ours."""
     try:
         yield from produce()
@@ -299,6 +301,11 @@ def _checked(produce: Any, source: str) -> Iterator[Any]:
         line = f":{mark.line + 1}" if mark else ""
         problem = ", ".join(part for part in (error.context, error.problem) if part)
         raise DataError(f"{source}{line}: not valid YAML: {problem}") from None
+    except yaml.reader.ReaderError as error:  # its position counts bytes or characters
+        n_line = text.count("\n", 0, text.find(chr(error.character))) + 1
+        raise DataError(
+            f"{source}:{n_line}: not valid YAML: character #x{error.character:04x}: {error.reason}"
+        ) from None
     except yaml.YAMLError as error:
         raise DataError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
 

@@ -13,7 +13,7 @@ from survey_tools.tree import Tree
 
 __all__ = ["build_tree"]
 
-_N_OPTIMAL_LEAVES = 1000  # optimal leaf ordering: 1.2 s for 1,000 leaves, 20 s for 2,000
+_N_OPTIMAL_LEAVES = 1000  # optimal leaf order: 0.3 s for 1,000 leaves, 1.3 s for 2,000
 
 
 def build_tree(distances: Distances, settings: ClusteringSettings) -> Tree:

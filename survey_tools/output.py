@@ -56,7 +56,7 @@ def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()
     for folder in protected:
         folder = Path(os.path.realpath(folder))
         if folder == target or target in folder.parents:
-            raise OutputError(f"{target}: output must not replace the survey folder {folder}")
+            raise OutputError(f"{target}: output must not replace the folder {folder}")
     made = [folder for folder in target.parents if not folder.exists()]
     with _os_errors(target):
         _remove_leftovers(target)  # first: it may restore what must then not be replaced

@@ -92,6 +92,13 @@ class TextSettings(Settings):
 
     _stop_words_lie_inside = field_validator("stop_words")(_check_inside)
 
+    @field_validator("fields")
+    @classmethod
+    def _fields_differ(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(fields)) < len(fields):
+            raise ValueError(f"{list(fields)} names a field twice")
+        return fields
+
     @field_validator("token_pattern")
     @classmethod
     def _pattern_compiles(cls, pattern: str) -> str:

@@ -255,7 +255,7 @@ def run_study(
         If the data, the settings or the disk do not allow it; the output folder is then
         as it was before.
     """
-    with replace_folder(out, command=command, protected=[folder]) as partial:
+    with replace_folder(out, command=command, protected=[folder, Path.cwd()]) as partial:
         progress("reading", 0.0)
         study = read_study(folder, overrides)
         if command == "crosscheck" and study.taxonomy is None:
@@ -276,13 +276,16 @@ def _write_outputs(
     (folder / "setup.txt").write_text(setup + "\n", encoding="utf-8")
     progress("figures", 0.0)
     drawn = _draw(result, command)
-    svg = {name: [render_svg(page, salt=name) for page in pages] for name, pages in drawn.items()}
+    svg: dict[str, list[str]] = {}
+    for i, (name, pages) in enumerate(drawn.items()):
+        progress("figures", i / (2 * len(drawn)))
+        svg[name] = [render_svg(page, salt=name) for page in pages]
     if command != "report":
         (folder / "tables").mkdir()
         (folder / "figures").mkdir()
         _write_tables(result, folder / "tables", command)
         for i, (name, pages) in enumerate(drawn.items()):
-            progress("figures", i / len(drawn))
+            progress("figures", (i + len(drawn)) / (2 * len(drawn)))
             save_figure(pages, folder / "figures", name, result.settings.figures, svg=svg[name])
     if command in ("run", "cluster"):
         (folder / "tree.nwk").write_text(to_newick(result.tree), encoding="utf-8")

@@ -15,6 +15,9 @@ from survey_tools.tree import Subtree, Tree
 __all__ = ["AttachedName", "SubtreeFile", "SubtreeName", "attach_names", "read_subtrees"]
 
 
+_ROUNDING = 1e-9  # 0.66 - 0.06 is more than 0.6 in binary fractions
+
+
 class SubtreeName(BaseModel):
     """One name and the papers it means."""
 
@@ -39,6 +42,10 @@ class SubtreeName(BaseModel):
             raise ValueError(f"{self.name!r} needs either papers or anchors")
         if self.anchors and len(set(self.anchors)) < 2:
             raise ValueError(f"{self.name!r} needs at least two different anchors")
+        if self.anchors and self.jaccard is not None:
+            raise ValueError(f"{self.name!r} is given by anchors, which have no Jaccard score")
+        if self.papers and self.n_papers is not None:
+            raise ValueError(f"{self.name!r} is given by its papers; leave n_papers out")
         return self
 
 
@@ -134,7 +141,7 @@ def _attach_by_papers(tree: Tree, entry: SubtreeName, file: SubtreeFile) -> Atta
             f"no sub-tree matches {entry.name!r}: the best has Jaccard {jaccard:.2f}, "
             f"below {file.min_jaccard:g}"
         )
-    elif jaccard < expected - file.max_drift:
+    elif jaccard < expected - file.max_drift - _ROUNDING:
         warning = f"{entry.name!r} drifted: Jaccard {jaccard:.2f}, {expected:.2f} when named"
     return AttachedName(
         name=entry.name,

@@ -98,6 +98,8 @@ class Tree:
             raise ParameterError("every node but the root must be merged once, after it was made")
         if not np.isfinite(heights).all():
             raise ParameterError("a merge height is not a finite number")
+        if (heights < 0).any():
+            raise ParameterError("a merge height is negative")
         sizes = np.ones(2 * n - 1, dtype=np.intp)
         for i, (first, second) in enumerate(children):
             sizes[n + i] = sizes[first] + sizes[second]
@@ -190,8 +192,8 @@ class Tree:
 
     def common_ancestor(self, keys: Iterable[str]) -> int:
         """Return the smallest node that has all the given papers below it."""
-        is_wanted = self._mark(keys)
-        holds_all = self.count_in_nodes(keys := list(keys)) == is_wanted.sum()
+        keys = set(keys)
+        holds_all = self.count_in_nodes(keys) == len(keys)
         return int(np.argmin(np.where(holds_all, self.sizes, self.n_papers + 1)))
 
     def _mark(self, keys: Iterable[str]) -> NDArray[np.bool_]:

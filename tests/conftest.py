@@ -99,7 +99,7 @@ def six_papers() -> Corpus:
 
 @pytest.fixture(scope="session")
 def mim_study() -> "Study":
-    """The bundled survey as read from data/mim."""
+    """Read the bundled survey from data/mim."""
     from survey_tools.study import bundled_survey, read_study
 
     return read_study(bundled_survey())
@@ -113,7 +113,7 @@ def mim_corpus(mim_study: "Study") -> Corpus:
 
 @pytest.fixture(scope="session")
 def mim_result(mim_study: "Study") -> "StudyResult":
-    """The bundled survey analysed with few relabellings, to keep the tests fast."""
+    """Analyse the bundled survey with few relabellings, to keep the tests fast."""
     from survey_tools.study import analyse, read_study
 
     few = {"crosscheck.n_permutations": 200, "crosscheck.n_resamples": 200}

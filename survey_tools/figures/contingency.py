@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from survey_tools.clusters import Cluster
 from survey_tools.crosscheck import AxisCrosscheck
-from survey_tools.figures.style import POINTS_PER_INCH, figure_style, text_width, wrap
+from survey_tools.figures.style import POINTS_PER_INCH, clean, figure_style, text_width, wrap
 
 __all__ = ["draw_contingency", "plot_contingency"]
 
@@ -23,6 +23,7 @@ _COLUMN_LABEL_PT = 150.0  # longest column label before it wraps
 _LINE_SPACING = 1.15
 _BAR_PT = 8.0  # thickness of the colour bar
 _BAR_LENGTH_PT = 140.0
+_BAR_TITLE = "share of the cluster's papers (%)"
 _COLOURS = "Blues"  # one hue from white: reads the same in grey and for all colour vision
 _DARK = 0.55  # share of a row above which numbers are written in white
 
@@ -33,7 +34,8 @@ def draw_contingency(axes: Sequence[AxisCrosscheck], clusters: Sequence[Cluster]
     Each cell holds the number of papers; its shade is their share of the cluster.
     """
     row_labels = _row_labels(axes[0], clusters)
-    labels_width = max(text_width(label, _SIZE_PT) for label in row_labels.values()) + 6.0
+    beside = [*row_labels.values(), _BAR_TITLE]
+    labels_width = max(text_width(label, _SIZE_PT) for label in beside) + 6.0
     column_labels = [_wrap_columns(axis) for axis in axes]
     head = max(
         text_width(line, _SIZE_PT) for axis in column_labels for label in axis for line in label
@@ -82,7 +84,7 @@ def draw_contingency(axes: Sequence[AxisCrosscheck], clusters: Sequence[Cluster]
         figure.text(
             (_MARGIN_PT + labels_width - 6.0) / width,
             (_MARGIN_PT + 14.0 + _BAR_PT / 2) / height,
-            "share of the cluster's papers (%)",
+            _BAR_TITLE,
             fontsize=_SIZE_PT,
             ha="right",
             va="center",
@@ -144,14 +146,16 @@ def plot_contingency(
 
 
 def _panel_width(axis: AxisCrosscheck) -> float:
-    return _COLUMN_PT * len(axis.column_names)
+    n_lines = max(len(lines) for lines in _wrap_columns(axis))
+    column = max(_COLUMN_PT, n_lines * _SIZE_PT * 1.3)  # neighbours' lines must not touch
+    return column * len(axis.column_names)
 
 
 def _row_labels(axis: AxisCrosscheck, clusters: Sequence[Cluster]) -> dict[str, str]:
     """Name, size and three most typical terms of every cluster."""
     labels = {}
     for cluster in clusters:
-        terms = ", ".join(term for term, _ in cluster.top_terms["class-tf-idf"][:3])
+        terms = clean(", ".join(term for term, _ in cluster.top_terms["class-tf-idf"][:3]))
         labels[cluster.name] = f"{cluster.name} ({cluster.size})  {terms}"
     return {name: labels.get(name, name) for name in axis.cluster_names}
 

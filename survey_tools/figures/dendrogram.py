@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 
 from survey_tools.figures.layout import (
     CELL_GAP_PT,
-    CELL_PT,
     LANE_PT,
+    LEGEND_EMS,
     LINE_SPACING,
     Bracket,
     DendrogramLayout,
     Panel,
+    name_height,
 )
 from survey_tools.figures.style import (
     INK,
@@ -22,7 +23,6 @@ from survey_tools.figures.style import (
     PALETTE,
     POINTS_PER_INCH,
     figure_style,
-    text_width,
 )
 
 __all__ = ["draw_dendrogram", "plot_annotations", "plot_tree"]
@@ -80,8 +80,12 @@ def plot_tree(layout: DendrogramLayout, panel: Panel, *, ax: Axes) -> Axes:
     ax.set_ylim(panel.bottom, panel.top)
     if layout.cut_height is not None:
         ax.axvline(layout.cut_height, color=MUTED, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
+    marks: dict[tuple[str, ...], list[Bracket]] = {}  # several names may mean one node
     for bracket in layout.brackets:
-        _mark_node(ax, bracket, panel, highest, layout.font_size_pt)
+        marks.setdefault(bracket.paper_keys, []).append(bracket)
+    for same in marks.values():
+        code = ", ".join(bracket.code for bracket in same)
+        _mark_node(ax, same[0], code, panel, highest, layout.font_size_pt)
     ax.set_yticks([])
     for side in ("left", "right", "top"):
         ax.spines[side].set_visible(False)
@@ -93,7 +97,7 @@ def plot_tree(layout: DendrogramLayout, panel: Panel, *, ax: Axes) -> Axes:
 
 
 def _mark_node(
-    ax: Axes, bracket: Bracket, panel: Panel, highest: float, font_size_pt: float
+    ax: Axes, bracket: Bracket, code: str, panel: Panel, highest: float, font_size_pt: float
 ) -> None:
     """Draw the bracket of a named sub-tree at its own merge height, with its code."""
     top, bottom = max(bracket.top, panel.top), min(bracket.bottom, panel.bottom)
@@ -113,7 +117,7 @@ def _mark_node(
         ax.text(
             x,
             bracket.centre,
-            bracket.code,
+            code,
             fontsize=font_size_pt,
             ha="center",
             va="center",
@@ -168,10 +172,11 @@ def _plot_cluster_bars(ax: Axes, layout: DendrogramLayout, panel: Panel) -> None
 
 def _plot_strips(ax: Axes, layout: DendrogramLayout, panel: Panel, left: float) -> None:
     rows = layout.rows[panel.first_row : panel.last_row + 1]
+    cell_width = layout.grid.cell_width
     for i, strip in enumerate(layout.strips):
-        x = left + i * (CELL_PT + CELL_GAP_PT)
+        x = left + i * (cell_width + CELL_GAP_PT)
         ax.text(
-            x + CELL_PT / 2,
+            x + cell_width / 2,
             panel.top - 3.0,
             strip.title,
             fontsize=layout.font_size_pt,
@@ -184,11 +189,11 @@ def _plot_strips(ax: Axes, layout: DendrogramLayout, panel: Panel, left: float) 
         filled: dict[int, list[list[tuple[float, float]]]] = {}
         for row, labels in zip(rows, strip.cells[panel.first_row :], strict=False):
             top, bottom = row.top + 0.6, row.bottom - 0.6
-            outlines.append(_box(x, top, CELL_PT, bottom))
+            outlines.append(_box(x, top, cell_width, bottom))
             if labels is None:
-                unfiled.append([(x, top), (x + CELL_PT, bottom)])
+                unfiled.append([(x, top), (x + cell_width, bottom)])
                 continue
-            share = CELL_PT / max(1, len(labels))
+            share = cell_width / max(1, len(labels))
             for k, label in enumerate(labels):
                 filled.setdefault(label, []).append(_box(x + k * share, top, share, bottom))
         ax.add_collection(
@@ -205,7 +210,9 @@ def _plot_strips(ax: Axes, layout: DendrogramLayout, panel: Panel, left: float) 
 
 
 def _label_style(label: int, n_labels: int) -> tuple[str, str]:
-    """Colour and hatch of a label; a lone label is plain dark grey."""
+    """Colour and hatch of a label; a lone label is plain dark grey, no label (-1) is white."""
+    if label < 0:
+        return "white", ""
     if n_labels == 1:
         return "#4d4d4d", ""
     return PALETTE[label % len(PALETTE)], _HATCHES[(label // len(PALETTE) + label) % len(_HATCHES)]
@@ -223,7 +230,10 @@ def _plot_brackets(ax: Axes, layout: DendrogramLayout, panel: Panel, offset: flo
         top, bottom = max(bracket.top, panel.top), min(bracket.bottom, panel.bottom)
         if top < bottom:
             shown.append((bracket, top, bottom))
-    heights = [size * LINE_SPACING * len(bracket.lines) + 2.0 for bracket, _, _ in shown]
+    heights = [name_height(bracket.lines, size) for bracket, _, _ in shown]
+    if sum(heights) > (room := panel.bottom - panel.top):  # a short panel at the end
+        size *= room / sum(heights)
+        heights = [height * room / sum(heights) for height in heights]
     middles = _spread([(top + bottom) / 2 for _, top, bottom in shown], heights, panel)
     for (bracket, top, bottom), middle in zip(shown, middles, strict=True):
         x = grid.bracket_left - offset + bracket.lane * LANE_PT
@@ -262,46 +272,24 @@ def _spread(wanted: Sequence[float], heights: Sequence[float], panel: Panel) -> 
 
 
 def _draw_legend(page: Figure, layout: DendrogramLayout) -> None:
-    """Explain cluster bars, codes and strips in lines at the foot of the page."""
+    """Write the legend at the foot of the page."""
     grid, size = layout.grid, layout.font_size_pt
-    parts = ["coloured bars: clusters of the cut (dashed)"]
-    if layout.brackets:
-        parts.append("circled letters: named sub-trees (papers, J = Jaccard score of the match)")
-    lines = ["; ".join(parts)]
-    x = grid.panel_lefts[0] / grid.page_width
-    y = (grid.legend_top + 8.0) / grid.page_height
-    page.text(x, y, "\n".join(lines), fontsize=size, va="top")
-    if not layout.strips:
-        return
-    y -= 1.4 * size * LINE_SPACING / grid.page_height
-    ax = page.add_axes((x, y - 0.9 * size / grid.page_height, 1 - 2 * x, size / grid.page_height))
-    width = grid.page_width * (1 - 2 * x)
+    left, height = grid.panel_lefts[0], LEGEND_EMS * size * len(layout.legend)
+    width, bottom = grid.page_width - 2 * left, grid.legend_top + 8.0 - height
+    w, h = grid.page_width, grid.page_height
+    ax = page.add_axes((left / w, bottom / h, width / w, height / h))
     ax.set_xlim(0, width)
-    ax.set_ylim(0, size)
+    ax.set_ylim(height, 0)
     ax.axis("off")
-    cursor = 0.0
-    for title, face, hatch in _legend_entries(layout):
-        if face is not None:
-            box = Rectangle(
-                (cursor, 0.5), CELL_PT, size - 1, facecolor=face, edgecolor=INK, linewidth=0.35
-            )
-            if hatch:
-                box.set_hatch(hatch)
-            ax.add_patch(box)
-            cursor += CELL_PT + 2.5
-        ax.text(cursor, size / 2, title, fontsize=size, va="center_baseline", parse_math=False)
-        cursor += text_width(title, size) + 9.0
-
-
-def _legend_entries(layout: DendrogramLayout) -> list[tuple[str, str | None, str]]:
-    entries: list[tuple[str, str | None, str]] = [("strips:", None, "")]
-    lone = {strip.labels[0] for strip in layout.strips if len(strip.labels) == 1}
-    if lone:
-        entries.append((" / ".join(sorted(lone)).lower(), "#4d4d4d", ""))
-        entries.append(("does not", "white", ""))
-    for strip in layout.strips:
-        if len(strip.labels) > 1:
-            entries.append((f"{strip.title}:", None, ""))
-            for i, label in enumerate(strip.labels):
-                entries.append((label, *_label_style(i, len(strip.labels))))
-    return entries
+    for i, line in enumerate(layout.legend):
+        middle = (i + 0.5) * LEGEND_EMS * size
+        for entry in line:
+            x = entry.x
+            if entry.swatch is not None:
+                face, hatch = _label_style(*entry.swatch)
+                box = _box(x, middle - 0.5 * size + 0.5, grid.cell_width, middle + 0.5 * size - 0.5)
+                ax.add_patch(
+                    Polygon(box, facecolor=face, edgecolor=INK, linewidth=0.35, hatch=hatch or None)
+                )
+                x += grid.cell_width + 2.5
+            ax.text(x, middle, entry.text, fontsize=size, va="center_baseline", parse_math=False)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from survey_tools.corpus import Corpus
 from survey_tools.errors import ParameterError
-from survey_tools.figures.style import POINTS_PER_MM, text_width, wrap
+from survey_tools.figures.style import POINTS_PER_MM, clean, text_width, wrap
 from survey_tools.partition import Partition
 from survey_tools.settings import FigureSettings, printed_name
 from survey_tools.subtrees import AttachedName
@@ -25,11 +25,13 @@ __all__ = [
     "Bracket",
     "ClusterBar",
     "DendrogramLayout",
+    "LegendEntry",
     "PageGrid",
     "Panel",
     "Row",
     "StripColumn",
     "layout_dendrogram",
+    "name_height",
 ]
 
 _PAGES_MM = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
@@ -37,11 +39,12 @@ _TALLEST_PAGE_PT = 14_400.0  # 200 inches, the limit of PDF readers (ISO 32000-1
 _MARGIN_PT = 8.0 * POINTS_PER_MM
 LINE_SPACING = 1.2  # line height over font size, within a wrapped label
 _ROW_GAP = 0.35  # white space between two rows, in font sizes
-_AXIS_PT = 30.0  # height axis with tick labels and title, below a panel
+_AXIS_PT, _AXIS_EMS = 8.0, 3.4  # height axis, tick labels and two lines of title, below a panel
 _GUTTER_PT = 10.0  # between two columns
-CELL_PT = 6.0  # width of an annotation cell
+_CELL_PT = 6.0  # least width of an annotation cell
 CELL_GAP_PT = 1.5
 LANE_PT = 5.0  # width of a bracket
+LEGEND_EMS = 1.6  # from one line of the legend to the next
 _PAD_PT = 4.0  # between neighbouring parts of a panel
 _MIN_LABEL_CHARACTERS = 20
 _SIZE_STEP_PT = 0.25
@@ -117,6 +120,23 @@ class StripColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegendEntry:
+    """A piece of a legend line.
+
+    Attributes
+    ----------
+    swatch : tuple of (label, n_labels), or None
+        The label of a strip that the text explains; label -1 is an empty cell.
+    x : float
+        Points from the left edge of the line.
+    """
+
+    text: str
+    swatch: tuple[int, int] | None
+    x: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """A run of rows shown in one column of a page."""
 
@@ -140,6 +160,7 @@ class PageGrid:
     tree_width: float
     bar_left: float
     strip_left: float
+    cell_width: float
     label_left: float
     bracket_left: float
     name_left: float
@@ -170,6 +191,7 @@ class DendrogramLayout:
     strips: tuple[StripColumn, ...]
     panels: tuple[Panel, ...]
     grid: PageGrid
+    legend: tuple[tuple[LegendEntry, ...], ...]
     font_size_pt: float
     axis_label: str
 
@@ -207,24 +229,28 @@ def layout_dendrogram(
         key=lambda name: (tree.starts[name.subtree.node], -tree.sizes[name.subtree.node]),
     )
     texts = {key: _leaf_text(corpus, key, settings.leaf_label) for key in tree.paper_keys}
+    strips = _strips(tree, taxonomy) if taxonomy else ()
     tried = None
     for size in _text_sizes(settings):
-        grid, label_width, name_width = _divide_page(settings, size, texts, found, taxonomy)
+        grid, label_width, name_width = _divide_page(settings, size, texts, found, strips)
+        legend = _legend(strips, bool(found), grid, size)
+        grid = replace(grid, legend_top=LEGEND_EMS * size * len(legend) + _PAD_PT)
         longest = max(text_width(text, size) for text in texts.values())
         if label_width < min(longest, _MIN_LABEL_CHARACTERS * text_width("n", size)):
             continue
-        rows = _stack_rows(tree, texts, label_width, size)
-        panels, page_height = _deal_panels(rows, settings, grid)
-        tried = tried or (size, grid, name_width, rows, panels, page_height)
+        names_height = sum(name_height(_name_lines(n, "A", name_width, size), size) for n in found)
+        rows = _stack_rows(tree, texts, label_width, size, names_height)
+        panels, page_height = _deal_panels(rows, settings, grid, size)
+        tried = tried or (size, grid, legend, name_width, rows, panels, page_height)
         if panels[-1].page == 0:
-            tried = (size, grid, name_width, rows, panels, page_height)
+            tried = (size, grid, legend, name_width, rows, panels, page_height)
             break
     if tried is None:
         raise ParameterError(
             f"a {settings.page} page with {settings.columns} column(s) leaves {label_width:.0f} "
             f"points for labels of {size:g} points; use fewer columns, a wider page or smaller text"
         )
-    size, grid, name_width, rows, panels, page_height = tried
+    size, grid, legend, name_width, rows, panels, page_height = tried
     node_y = _node_positions(tree, rows)
     branches, colours, cut_height = _branches(tree, partition, node_y)
     return DendrogramLayout(
@@ -234,9 +260,10 @@ def layout_dendrogram(
         cut_height=cut_height,
         bars=_cluster_bars(partition, rows),
         brackets=_brackets(tree, found, node_y, rows, name_width, size),
-        strips=_strips(tree, taxonomy) if taxonomy else (),
+        strips=strips,
         panels=panels,
         grid=_with_height(grid, page_height),
+        legend=legend,
         font_size_pt=size,
         axis_label=(
             f"merge height: {printed_name(tree.linkage)} linkage, "
@@ -257,7 +284,7 @@ def _text_sizes(settings: FigureSettings) -> list[float]:
 def _leaf_text(corpus: Corpus, key: str, leaf_label: str) -> str:
     paper = corpus[key]
     text = {"title": paper.title, "key": key, "author-year": paper.author_year}[leaf_label]
-    return text if text.strip() else key
+    return clean(text) or key
 
 
 def _divide_page(
@@ -265,7 +292,7 @@ def _divide_page(
     size: float,
     texts: dict[str, str],
     names: Sequence[AttachedName],
-    taxonomy: Taxonomy | None,
+    strips: Sequence[StripColumn],
 ) -> tuple[PageGrid, float, float]:
     """Divide the page's width; returns the grid, the labels' and the bracket names' width."""
     width_mm = settings.width_mm if settings.page == "tall" else _PAGES_MM[settings.page][0]
@@ -276,17 +303,15 @@ def _divide_page(
     tree_width = 0.26 * panel_width
     bar_left = tree_width + _PAD_PT
     strip_left = bar_left + 4.0 + text_width("C88", size) + _PAD_PT
-    n_strips = len(taxonomy.axes) if taxonomy else 0
-    label_left = strip_left + n_strips * (CELL_PT + CELL_GAP_PT) + (_PAD_PT if n_strips else 0)
+    cell_width = max(_CELL_PT, 1.15 * size - CELL_GAP_PT)  # room for the title above
+    label_left = strip_left + len(strips) * (cell_width + CELL_GAP_PT) + (_PAD_PT if strips else 0)
     n_lanes = 1 + max(_lanes([(n.subtree.paper_keys) for n in names]), default=-1)
     name_width = min(0.17 * panel_width, 90.0) if names else 0.0
     right = n_lanes * LANE_PT + name_width + (2 * _PAD_PT if names else 0)
     label_width = max(panel_width - label_left - right, 1.0)
     longest = max(text_width(text, size) for text in texts.values())
     bracket_left = label_left + min(label_width, longest) + _PAD_PT
-    titles = [axis.title for axis in taxonomy.axes] if taxonomy else []
-    header = max((text_width(title, size) for title in titles), default=0.0) + _PAD_PT
-    legend = (3.2 if n_strips else 1.6) * size * LINE_SPACING + _PAD_PT
+    header = max((text_width(strip.title, size) for strip in strips), default=0.0) + _PAD_PT
     lefts = tuple(_MARGIN_PT + i * (panel_width + _GUTTER_PT) for i in range(n_columns))
     grid = PageGrid(
         page_width=page_width,
@@ -297,11 +322,12 @@ def _divide_page(
         tree_width=tree_width,
         bar_left=bar_left,
         strip_left=strip_left,
+        cell_width=cell_width,
         label_left=label_left,
         bracket_left=bracket_left,
         name_left=bracket_left + n_lanes * LANE_PT + _PAD_PT,
         header_height=header,
-        legend_top=legend,
+        legend_top=0.0,
     )
     return grid, label_width, name_width
 
@@ -311,13 +337,16 @@ def _with_height(grid: PageGrid, page_height: float) -> PageGrid:
 
 
 def _stack_rows(
-    tree: Tree, texts: dict[str, str], label_width: float, size: float
+    tree: Tree, texts: dict[str, str], label_width: float, size: float, min_height: float
 ) -> tuple[Row, ...]:
+    """Stack the rows, with more white space where few rows face many names of sub-trees."""
     rows = []
     top = 0.0
-    for key in tree.keys_in_leaf_order:
-        lines = wrap(texts[key], label_width, size)
-        bottom = top + size * (len(lines) * LINE_SPACING + _ROW_GAP)
+    lines_of = {key: wrap(texts[key], label_width, size) for key in tree.keys_in_leaf_order}
+    heights = {key: size * (len(n) * LINE_SPACING + _ROW_GAP) for key, n in lines_of.items()}
+    more = max(0.0, min_height - sum(heights.values())) / len(heights)
+    for key, lines in lines_of.items():
+        bottom = top + heights[key] + more
         rows.append(Row(paper_key=key, lines=lines, top=top, bottom=bottom))
         top = bottom
     return tuple(rows)
@@ -334,11 +363,11 @@ def _node_positions(tree: Tree, rows: Sequence[Row]) -> NDArray[np.float64]:
 
 
 def _deal_panels(
-    rows: Sequence[Row], settings: FigureSettings, grid: PageGrid
+    rows: Sequence[Row], settings: FigureSettings, grid: PageGrid, size: float
 ) -> tuple[tuple[Panel, ...], float]:
     """Deal rows into the columns of pages; returns the panels and the page height."""
     total = rows[-1].bottom
-    around = grid.panel_top + _AXIS_PT + grid.legend_top + _MARGIN_PT
+    around = grid.panel_top + _AXIS_PT + _AXIS_EMS * size + grid.legend_top + _MARGIN_PT
     tallest_row = max(row.bottom - row.top for row in rows)
     if settings.page == "tall":
         n_pages = math.ceil(total / settings.columns / (_TALLEST_PAGE_PT - around - tallest_row))
@@ -439,8 +468,6 @@ def _brackets(
         node = name.subtree.node
         start, n_papers = int(tree.starts[node]), int(tree.sizes[node])
         code = _letters(i)
-        score = "" if name.jaccard is None else f", J {name.jaccard:.2f}"
-        title = wrap(f"{code}  {name.name}", name_width, size)
         brackets.append(
             Bracket(
                 code=code,
@@ -451,10 +478,21 @@ def _brackets(
                 top=rows[start].top,
                 bottom=rows[start + n_papers - 1].bottom,
                 lane=lane,
-                lines=(*title, f"{n_papers} papers{score}"),
+                lines=_name_lines(name, code, name_width, size),
             )
         )
     return tuple(brackets)
+
+
+def name_height(lines: Sequence[str], size: float) -> float:
+    """Height of a sub-tree's name beside its bracket, in points."""
+    return size * LINE_SPACING * len(lines) + 2.0
+
+
+def _name_lines(name: AttachedName, code: str, width: float, size: float) -> tuple[str, ...]:
+    score = "" if name.jaccard is None else f", J {name.jaccard:.2f}"
+    count = f"{len(name.subtree.paper_keys)} papers{score}"
+    return (*wrap(f"{code}  {name.name}", width, size), *wrap(count, width, size))
 
 
 def _letters(i: int) -> str:
@@ -475,6 +513,47 @@ def _strips(tree: Tree, taxonomy: Taxonomy) -> tuple[StripColumn, ...]:
             tuple(index[label] for label in sets[key]) if key in sets else None
             for key in tree.keys_in_leaf_order
         )
-        labels = tuple(label.title for label in axis.labels)
-        strips.append(StripColumn(title=axis.title, labels=labels, cells=cells))
+        labels = tuple(clean(label.title) for label in axis.labels)
+        strips.append(StripColumn(title=clean(axis.title), labels=labels, cells=cells))
     return tuple(strips)
+
+
+def _legend(
+    strips: Sequence[StripColumn], has_names: bool, grid: PageGrid, size: float
+) -> tuple[tuple[LegendEntry, ...], ...]:
+    """Explain cluster bars, codes and strips in lines that fit beside the page number."""
+    width = grid.page_width - 2 * _MARGIN_PT - text_width("  page 88 of 88", size)
+    parts = ["coloured bars: clusters of the cut (dashed)"]
+    if has_names:
+        parts.append("circled letters: named sub-trees (papers, J = Jaccard score of the match)")
+    lines: list[tuple[LegendEntry, ...]] = [
+        (LegendEntry(text=text, swatch=None, x=0.0),)
+        for text in wrap("; ".join(parts), width, size)
+    ]
+    line: list[LegendEntry] = []
+    x = 0.0
+    for text, swatch in _strip_entries(strips):
+        indent = 0.0 if swatch is None else grid.cell_width + 2.5
+        for i, piece in enumerate(wrap(text, width - indent, size)):
+            needed = indent + text_width(piece, size)
+            if line and x + needed > width:
+                lines.append(tuple(line))
+                line, x = [], 0.0
+            line.append(LegendEntry(text=piece, swatch=None if i else swatch, x=x))
+            x += needed + 9.0
+    return (*lines, tuple(line)) if line else tuple(lines)
+
+
+def _strip_entries(
+    strips: Sequence[StripColumn],
+) -> list[tuple[str, tuple[int, int] | None]]:
+    entries: list[tuple[str, tuple[int, int] | None]] = [("strips:", None)] if strips else []
+    lone = {strip.labels[0] for strip in strips if len(strip.labels) == 1}
+    if lone:
+        entries.append((" / ".join(sorted(lone)).lower(), (0, 1)))
+        entries.append(("does not", (-1, 1)))
+    for strip in strips:
+        if len(strip.labels) > 1:
+            entries.append((f"{strip.title}:", None))
+            entries += [(label, (i, len(strip.labels))) for i, label in enumerate(strip.labels)]
+    return entries

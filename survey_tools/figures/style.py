@@ -49,6 +49,7 @@ _STYLE: Any = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib, so every machine has it
     "pdf.fonttype": 42,  # embed TrueType: journals refuse Type 3
     "svg.fonttype": "none",  # text stays text: searchable and editable
+    "text.hinting": "none",  # hinting widens text by up to a tenth, past where it was wrapped
     "axes.linewidth": 0.6,
     "text.color": INK,
     "axes.edgecolor": INK,

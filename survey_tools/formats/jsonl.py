@@ -69,7 +69,9 @@ def _parse_line(line: str) -> Paper:
     try:
         paper = _PAPER.validate_json(line, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        problems = error.errors(include_url=False)
+        # a misspelt field is also a missing one; the misspelling says more
+        first = min(problems, key=lambda problem: problem["type"].startswith("missing"))
         if first["type"] == "json_invalid":  # json.loads is laxer in two things only
             is_deep = "recursion" in first["msg"]
             raise ValueError(

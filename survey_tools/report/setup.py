@@ -64,7 +64,7 @@ def _describe_terms(features: Features) -> str:
 def _papers(limit: int | float) -> str:
     if isinstance(limit, int):
         return f"{limit} paper" + ("s" if limit != 1 else "")
-    return f"{limit:.4g} of the papers" if limit < 1 else "all papers"
+    return f"{limit!r} of the papers" if limit < 1 else "all papers"
 
 
 def _weighting(settings: TextSettings) -> str:
@@ -74,7 +74,7 @@ def _weighting(settings: TextSettings) -> str:
         "binary": "weighted 1 where present",
         "tf-idf": f"weighted by tf-idf with {smooth} idf",
         "sublinear-tf-idf": f"weighted by tf-idf with sublinear tf (1 + ln tf) and {smooth} idf",
-        "bm25": f"weighted by BM25 (k1 = {settings.bm25_k1:g}, b = {settings.bm25_b:g})",
+        "bm25": f"weighted by BM25 (k1 = {settings.bm25_k1!r}, b = {settings.bm25_b!r})",
     }[settings.weighting]
 
 
@@ -89,27 +89,43 @@ def _describe_tree(result: StudyResult) -> str:
     if cut.n_clusters is not None:
         where = f"into {cut.n_clusters} clusters"
     elif cut.height is not None:
-        where = f"at height {cut.height:g}, which gives {n_obtained} clusters"
+        where = f"at height {cut.height!r}, which gives {n_obtained} clusters"
     else:
         where = (
-            f"at inconsistency {cut.inconsistency:g} (depth {cut.inconsistency_depth}), which "
+            f"at inconsistency {cut.inconsistency!r} (depth {cut.inconsistency_depth}), which "
             f"gives {n_obtained} clusters"
         )
     linkage, metric = printed_name(clustering.linkage), printed_name(clustering.metric)
     return (
         f"Papers, sorted by key, are merged by {linkage} linkage on {metric} distances rounded to "
-        f"12 decimals (scipy), and the tree is cut {where}."
+        f"12 decimals (scipy), {_describe_order(result)}, and the tree is cut {where}."
     )
+
+
+def _describe_order(result: StudyResult) -> str:
+    return {
+        "optimal": "leaves are put in optimal order",
+        "merge": "of two sub-trees the one merged earlier comes first",
+        "auto": "leaves are put in optimal order (up to 1,000 papers)",
+    }[result.settings.clustering.leaf_order]
 
 
 def _describe_crosscheck(result: StudyResult) -> str:
     assert result.crosscheck is not None
     settings = result.settings.crosscheck
+    tests = ""
+    if settings.n_permutations:
+        tests += (
+            f", with p-values from {settings.n_permutations:,} random relabellings, adjusted over "
+            "axes by Benjamini and Hochberg's procedure"
+        )
+    if settings.n_resamples:
+        tests += (
+            f", {'and' if tests else 'with'} {100 * settings.confidence:.10g}% intervals from "
+            f"{settings.n_resamples:,} half-samples of the papers"
+        )
     return (
         f"Clusters are compared with the manual taxonomy on {result.crosscheck.n_papers} papers "
         "by the adjusted Rand index, adjusted mutual information (arithmetic mean), V-measure and "
-        f"Fowlkes-Mallows index, with p-values from {settings.n_permutations:,} random "
-        "relabellings, adjusted over axes by Benjamini and Hochberg's procedure, and "
-        f"{settings.confidence:.0%} intervals from {settings.n_resamples:,} half-samples of the "
-        "papers."
+        f"Fowlkes-Mallows index{tests}."
     )

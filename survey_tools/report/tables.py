@@ -1,5 +1,6 @@
 """Results -> tables (pandas), written as CSV and LaTeX."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from survey_tools.clusters import TermScore
 from survey_tools.crosscheck import Crosscheck
+from survey_tools.figures.style import clean
 from survey_tools.results import StudyResult
 
 __all__ = [
@@ -139,12 +141,16 @@ def contingency_tables(crosscheck: Crosscheck) -> dict[str, pd.DataFrame]:
 
 def write_csv(table: pd.DataFrame, path: Path, *, index: bool = False) -> None:
     """Write a table as CSV: UTF-8, decimal point, numbers to 10 significant digits."""
-    table.to_csv(path, index=index, float_format="%.10g", lineterminator="\n")
+    # csv quotes a line feed by itself, but not a carriage return, at which readers end a row
+    has_return = any("\r" in value for value in table.to_numpy().flat if isinstance(value, str))
+    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    table.to_csv(path, index=index, float_format="%.10g", lineterminator="\n", quoting=quoting)
 
 
 def write_latex(table: pd.DataFrame, path: Path, *, decimals: int = 3) -> None:
     """Write a table as a LaTeX tabular with rules of the booktabs package, text escaped."""
-    shown = table.rename(columns=lambda name: str(name).replace("_", " "))
+    shown = table.rename(columns=lambda name: clean(str(name).replace("_", " ")))
+    shown = shown.map(lambda value: clean(value) if isinstance(value, str) else value)
     style = shown.style.format(precision=decimals, na_rep="--", escape="latex")
     style = style.hide(axis="index").format_index(escape="latex", axis="columns")
     numeric = {name for name in shown.columns if pd.api.types.is_numeric_dtype(shown[name])}
