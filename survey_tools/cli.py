@@ -193,10 +193,10 @@ def _execute(
     if quiet:
         return
     for warning in result.warnings:
-        typer.echo(f"note: {warning}", err=True)
+        typer.echo(f"note: {_one_line(warning)}", err=True)
     if result.crosscheck is not None and command in ("run", "crosscheck"):
         for axis in result.crosscheck.axes:
-            typer.echo(f"{axis.title}: {axis.verdict}")
+            typer.echo(f"{_one_line(axis.title)}: {axis.verdict}")
     typer.echo(f"{result.partition.n_groups} clusters of {len(result.corpus)} papers")
     shown = {"figures": "figures", "tables": "tables", "report": "report.html"}
     for what, name in shown.items():
@@ -223,6 +223,11 @@ def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
     return parsed
 
 
+def _one_line(text: str) -> str:
+    """Keep what data files say from breaking lines or commanding the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 @contextmanager
 def _one_line_errors(*, debug: bool) -> Iterator[None]:
     """Turn errors that a user can cause into one line and exit code 1."""
@@ -233,7 +238,7 @@ def _one_line_errors(*, debug: bool) -> Iterator[None]:
     except SurveyToolsError as error:
         if debug:
             raise
-        typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"error: {_one_line(str(error))}", err=True)
         raise typer.Exit(EXIT_WRONG_DATA) from None
     except KeyboardInterrupt:
         if debug:
@@ -247,11 +252,20 @@ def _log_and_progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
     """Show log warnings on stderr, and a progress bar where stderr is a terminal."""
     import logging
 
-    if not quiet:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-        logging.getLogger("survey_tools").addHandler(handler)
-    if quiet or not sys.stderr.isatty():
+    handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger("survey_tools").addHandler(handler)
+    try:
+        with _progress(is_shown=not quiet and sys.stderr.isatty()) as show:
+            yield show
+    finally:
+        logging.getLogger("survey_tools").removeHandler(handler)
+
+
+@contextmanager
+def _progress(*, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
+    """Show a bar with the stage, the time taken and the time left."""
+    if not is_shown:
         yield lambda _stage, _share: None
         return
     from rich.console import Console

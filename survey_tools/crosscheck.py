@@ -1,6 +1,6 @@
 """Clusters x taxonomy -> how far they agree, on every axis and for the combined cells."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,8 +203,6 @@ def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> 
     if agreement.n_clusters < 2:
         return "There is one cluster only: nothing to agree on."
     values = {name: agreement.index(name).value for name in _TESTED}
-    largest = max(values.values())
-    strength = next(word for bound, word in _STRENGTHS if max(largest, 0.0) < bound)
     described = {
         name: f"{name} {value:z.3f}"
         + ("" if q_values[name] is None else f", q = {q_values[name]:.2g}")
@@ -212,11 +210,13 @@ def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> 
     }
     if any(q is None for q in q_values.values()):
         return (
-            f"Not tested against chance; it would be {strength} ({'; '.join(described.values())})."
+            f"Not tested against chance; it would be {_strength(values.values())} "
+            f"({'; '.join(described.values())})."
         )
     better = [name for name in _TESTED if (q_values[name] or 0.0) <= _ALPHA]
     if not better:
         return f"No better than chance ({'; '.join(described.values())})."
+    strength = _strength(values[name] for name in better)
     if len(better) == len(_TESTED):
         return f"Better than chance; agreement is {strength} ({'; '.join(described.values())})."
     other = next(name for name in _TESTED if name not in better)
@@ -224,3 +224,9 @@ def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> 
         f"Better than chance by {described[better[0]]}, not by {described[other]}; "
         f"agreement is {strength}."
     )
+
+
+def _strength(values: Iterable[float]) -> str:
+    """Name the strength of the largest of some chance-adjusted values."""
+    largest = max(0.0, *values)
+    return next(word for bound, word in _STRENGTHS if largest < bound)

@@ -238,7 +238,7 @@ def test_warnings_say_what_a_reader_must_know(tmp_path: Path) -> None:
         {"name": "lost", "papers": ["pixel2021a", "view2021c", "tube2022e"]},
         {"name": "drifted", "papers": ["pixel2021a", "view2021c", "view2023d"], "jaccard": 1.0},
     ]
-    folder = make_survey(tmp_path, subtrees={"names": names})
+    folder = make_survey(tmp_path, subtrees={"min_jaccard": 0.6, "names": names})
     warnings = "\n".join(analyse(read_study(folder)).warnings)
     assert "2 of 6 papers are described by a digest" in warnings
     assert "2 of 6 papers have neither abstract nor digest" in warnings
@@ -258,23 +258,32 @@ def test_titles_alone_need_no_warning_about_digests(tmp_path: Path) -> None:
     assert analyse(study).warnings == ()
 
 
-@pytest.mark.parametrize("name", ["mask/target", "../../escaped", "combined", "cells", "a b: c?"])
-def test_an_axis_of_any_name_gets_a_table_of_its_own_inside_the_folder(
-    tmp_path: Path, name: str
-) -> None:
-    """A name with slashes is no path, and one called 'cells' hides no combined cells."""
-    axis = TAXONOMY["axes"]["what"]
-    taxonomy = {
-        "axes": {name: axis},
-        "papers": {key: {name: axes.get("what", [])} for key, axes in TAXONOMY["papers"].items()},
+def name_axis(name: str) -> dict[str, Any]:
+    """Rename the axis 'what' of the taxonomy, and leave out the other."""
+    papers = TAXONOMY["papers"].items()
+    return {
+        "axes": {name: TAXONOMY["axes"]["what"]},
+        "papers": {key: {name: axes.get("what", [])} for key, axes in papers},
     }
-    folder = make_survey(tmp_path / "survey", taxonomy=taxonomy)
-    run_study(folder, tmp_path / "o" / "p" / "out", overrides=FAST)
-    tables = sorted((tmp_path / "o" / "p" / "out" / "tables").glob("contingency-*.csv"))
+
+
+@pytest.mark.parametrize("name", ["what", "combined", "a b", "..", "Ünïcode $x$"])
+def test_every_axis_gets_a_table_beside_the_combined_cells(tmp_path: Path, name: str) -> None:
+    """An axis of any allowed name has its own file, inside the tables folder."""
+    folder = make_survey(tmp_path / "survey", taxonomy=name_axis(name))
+    run_study(folder, tmp_path / "out", overrides=FAST)
+    tables = sorted((tmp_path / "out" / "tables").glob("contingency-*.csv"))
     assert len(tables) == 2
     assert sum("pixels" in path.read_text(encoding="utf-8") for path in tables) == 2
-    outside = [path for path in tmp_path.rglob("*.csv") if path.parent.name != "tables"]
-    assert outside == []
+
+
+@pytest.mark.parametrize("name", ["mask/target", "../../escaped", "cells", "combined cells"])
+def test_an_axis_name_that_is_a_path_or_a_result_writes_nothing(tmp_path: Path, name: str) -> None:
+    """A name with slashes must not lead out of the folder, nor may one hide another table."""
+    folder = make_survey(tmp_path / "survey", taxonomy=name_axis(name))
+    with pytest.raises(DataError, match=r"taxonomy\.yaml:2: axes\."):
+        run_study(folder, tmp_path / "o" / "p" / "out", overrides=FAST)
+    assert not list(tmp_path.rglob("*.csv"))
 
 
 def test_a_stop_word_file_is_an_input(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -143,7 +144,7 @@ def write_csv(table: pd.DataFrame, path: Path, *, index: bool = False) -> None:
     """Write a table as CSV: UTF-8, decimal point, numbers to 10 significant digits."""
     # csv quotes a line feed by itself, but not a carriage return, at which readers end a row
     has_return = any("\r" in value for value in table.to_numpy().flat if isinstance(value, str))
-    quoting = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
     table.to_csv(path, index=index, float_format="%.10g", lineterminator="\n", quoting=quoting)
 
 
