@@ -240,8 +240,10 @@ def _one_line_errors(*, debug: bool) -> Iterator[None]:
             raise
         typer.echo(f"error: {_one_line(str(error))}", err=True)
         raise typer.Exit(EXIT_WRONG_DATA) from None
-    except KeyboardInterrupt:
-        if debug:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # while a class is being made (matplotlib's, at import), Python 3.11 wraps the former
+        is_interrupt = isinstance(error.__cause__ or error, KeyboardInterrupt)
+        if debug or not is_interrupt:
             raise
         typer.echo("interrupted; the output folder is as it was", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -168,7 +168,7 @@ class ClusteringSettings(Settings):
     """Distance of two papers; jaccard compares which terms are present, not their weights."""
     leaf_order: Literal["auto", "optimal", "merge"] = "auto"
     """Order of the leaves: optimal (adjacent leaves as near as the tree allows; cubic time),
-    merge (the earlier merge first), auto (optimal up to 1,000 papers)."""
+    merge (the earlier merge first), auto (optimal up to 2,000 papers)."""
     cut: CutSettings = CutSettings(n_clusters=10)
     """Where the tree is cut."""
 

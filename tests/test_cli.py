@@ -354,6 +354,23 @@ def test_ctrl_c_leaves_the_old_output_and_no_temporary_folder(survey: Path) -> N
     assert snapshot(survey.parent) == old
 
 
+def test_ctrl_c_while_a_library_loads_is_no_traceback(
+    survey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 wraps an interrupt inside a class body; any other RuntimeError still shows."""
+    from survey_tools import study
+
+    for cause, code in ((KeyboardInterrupt(), 130), (None, 1)):
+
+        def stop(*_: object, cause: BaseException | None = cause, **__: object) -> None:
+            raise RuntimeError("Error calling __set_name__") from cause
+
+        monkeypatch.setattr(study, "run_study", stop)
+        result = invoke("run", survey, "-o", survey.parent / "out")
+        assert result.exit_code == code
+        assert isinstance(result.exception, RuntimeError) is (cause is None)
+
+
 def test_a_killed_run_is_cleaned_up_by_the_next(survey: Path) -> None:
     """Kill -9 leaves a temporary folder and the old results; a new run removes the former."""
     out = survey.parent / "out"

@@ -45,6 +45,7 @@ MUTED = "#8c8c8c"
 _MOST_PIXELS = 2**16 - 1  # width or height of an Agg canvas
 _MEASURED_PT = 10.0  # widths grow in proportion to the text size
 
+_SVG_FONT = "font-family: 'DejaVu Sans'"
 _STYLE: Any = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib, so every machine has it
     "pdf.fonttype": 42,  # embed TrueType: journals refuse Type 3
@@ -136,7 +137,8 @@ def render_svg(page: Figure, *, salt: str) -> str:
     buffer = io.StringIO()
     with figure_style(salt=salt), _told_once(salt):
         FigureCanvasSVG(page).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
-    return buffer.getvalue()
+    # where the font is not installed, a viewer should take one as wide, not its serif default
+    return buffer.getvalue().replace(_SVG_FONT, f"{_SVG_FONT}, Verdana, sans-serif")
 
 
 def save_figure(

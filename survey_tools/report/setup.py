@@ -1,5 +1,6 @@
 """The set-up paragraph: all that a method section must state, ready to be pasted."""
 
+from survey_tools.linkage import orders_optimally
 from survey_tools.results import StudyResult
 from survey_tools.settings import TextSettings, printed_name
 from survey_tools.text import Features
@@ -95,19 +96,14 @@ def _describe_tree(result: StudyResult) -> str:
             f"at inconsistency {cut.inconsistency!r} (depth {cut.inconsistency_depth}), which "
             f"gives {n_obtained} clusters"
         )
+    order = "of two sub-trees the one merged earlier comes first"
+    if orders_optimally(clustering, len(result.corpus)):
+        order = "leaves are ordered so that neighbours are as near as the tree allows"
     linkage, metric = printed_name(clustering.linkage), printed_name(clustering.metric)
     return (
         f"Papers, sorted by key, are merged by {linkage} linkage on {metric} distances rounded to "
-        f"12 decimals (scipy), {_describe_order(result)}, and the tree is cut {where}."
+        f"12 decimals (scipy), {order}, and the tree is cut {where}."
     )
-
-
-def _describe_order(result: StudyResult) -> str:
-    return {
-        "optimal": "leaves are put in optimal order",
-        "merge": "of two sub-trees the one merged earlier comes first",
-        "auto": "leaves are put in optimal order (up to 1,000 papers)",
-    }[result.settings.clustering.leaf_order]
 
 
 def _describe_crosscheck(result: StudyResult) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import build_taxonomy
 from examples import clipped, drawn_texts, overlapping
 from matplotlib.collections import QuadMesh
 
@@ -42,18 +41,18 @@ def describe(terms: Sequence[str]) -> list[Cluster]:
     return found
 
 
-def label_papers(labels: Sequence[str], axis: str = "what") -> Taxonomy:
+@pytest.fixture(scope="session")
+def label_papers(make_taxonomy: TaxonomyBuilder) -> Callable[..., Taxonomy]:
     """File a, b under the first label, c under the last two, d under none; e stays unfiled."""
-    filed = {
-        "a": {axis: [labels[0]]},
-        "b": {axis: [labels[0]]},
-        "c": {axis: list(labels[-2:])},
-        "d": {axis: []},
-    }
-    return build_taxonomy({axis: labels}, filed)
+
+    def label(labels: Sequence[str], axis: str = "what") -> Taxonomy:
+        filed = {"a": labels[:1], "b": labels[:1], "c": labels[-2:], "d": []}
+        return make_taxonomy({axis: labels}, {key: {axis: given} for key, given in filed.items()})
+
+    return label
 
 
-def test_numbers_stand_in_the_cells_they_count() -> None:
+def test_numbers_stand_in_the_cells_they_count(label_papers: Callable[..., Taxonomy]) -> None:
     """C1: two papers red, one green and blue; C2: its one filed paper has no label."""
     axis = check(label_papers(["red", "green", "blue"]))[0]
     figure = draw_contingency([axis], describe(["pixel"]))
@@ -76,7 +75,9 @@ def test_numbers_stand_in_the_cells_they_count() -> None:
     assert ax.get_ylim() == (2, 0)
 
 
-def test_shades_are_shares_of_the_clusters_filed_papers() -> None:
+def test_shades_are_shares_of_the_clusters_filed_papers(
+    label_papers: Callable[..., Taxonomy],
+) -> None:
     """Two of three papers of C1 are red, so that cell's shade is 2/3 on a scale of 0 to 1."""
     axis = check(label_papers(["red", "green", "blue"]))[0]
     (mesh,) = draw_contingency([axis], describe([])).axes[0].collections
@@ -86,7 +87,7 @@ def test_shades_are_shares_of_the_clusters_filed_papers() -> None:
     assert mesh.get_clim() == (0.0, 1.0)
 
 
-def test_numbers_on_dark_cells_are_white() -> None:
+def test_numbers_on_dark_cells_are_white(label_papers: Callable[..., Taxonomy]) -> None:
     """A number keeps its contrast with the shade behind it."""
     axis = check(label_papers(["red", "green", "blue"]))[0]
     texts = draw_contingency([axis], describe([])).axes[0].texts
@@ -107,20 +108,24 @@ def test_numbers_on_dark_cells_are_white() -> None:
     ids=["short", "markup", "long", "control", "many"],
 )
 @pytest.mark.parametrize("terms", [[], ["x"], ["pixel", "token", "x" * 80], ["a\nb", "$x$"]])
-def test_nothing_is_clipped_and_nothing_overlaps(labels: list[str], terms: list[str]) -> None:
+def test_nothing_is_clipped_and_nothing_overlaps(
+    labels: list[str], terms: list[str], label_papers: Callable[..., Taxonomy]
+) -> None:
     """Row labels, column labels, titles and the bar's title all have room."""
     taxonomy = label_papers(labels, axis="an axis with $x$ in a rather long title")
     *axes, cells = check(taxonomy)
     for drawn in (axes, [cells]):
         figure = draw_contingency(drawn, describe(terms))
+        texts = drawn_texts(figure)
         assert clipped(figure) == []
-        assert overlapping(drawn_texts(figure)) == []
+        assert overlapping(texts) == []
+        assert not [text for text in texts if "$" in text.get_text() and text.get_parse_math()]
 
 
-def test_several_axes_share_rows_and_label_them_once() -> None:
+def test_several_axes_share_rows_and_label_them_once(make_taxonomy: TaxonomyBuilder) -> None:
     """Tables side by side: titles above each, cluster names only on the left."""
     filed = {key: {"one": ["x"], "two": ["y"]} for key in "abcd"}
-    axes = check(build_taxonomy({"one": ["x"], "two": ["y"]}, filed))[:2]
+    axes = check(make_taxonomy({"one": ["x"], "two": ["y"]}, filed))[:2]
     figure = draw_contingency(axes, describe(["pixel"]))
     first, second = figure.axes[:2]
     assert [len(ax.get_yticklabels()) for ax in (first, second)] == [2, 0]
@@ -131,7 +136,9 @@ def test_several_axes_share_rows_and_label_them_once() -> None:
     assert boxes[0].x1 < boxes[1].x0
 
 
-def test_the_scale_says_what_it_measures_in_what_unit() -> None:
+def test_the_scale_says_what_it_measures_in_what_unit(
+    label_papers: Callable[..., Taxonomy],
+) -> None:
     """The colour bar runs from 0 to 100 per cent of the cluster's papers."""
     figure = draw_contingency(check(label_papers(["a", "b"]))[:1], describe([]))
     bar = figure.axes[-1]

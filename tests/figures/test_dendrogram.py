@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import build_taxonomy
 from examples import clipped, drawn_texts, leaf_texts, make_layout, make_tree, overlapping, trees
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,10 +44,12 @@ NAMES = {
 }
 
 
-def hostile_taxonomy() -> Taxonomy:
+@pytest.fixture(scope="session")
+def hostile_taxonomy(make_taxonomy: TaxonomyBuilder) -> Taxonomy:
+    """Build axes with mathematics in their titles, one of many labels and one of a single."""
     labels = ["pixels of the raw image", "tokens", "views", "latent targets of a teacher", "$y_2$"]
     filed = {f"p{i}": {"what is $x$": [labels[i % 5], labels[(i + 1) % 5]]} for i in range(9)}
-    return build_taxonomy({"what is $x$": labels, "learnt": ["contributes"]}, filed)
+    return make_taxonomy({"what is $x$": labels, "learnt": ["contributes"]}, filed)
 
 
 def tree_axes(page: Figure) -> list[Axes]:
@@ -127,14 +128,14 @@ def test_every_label_shows_the_title_of_the_paper_it_is_filed_under() -> None:
 @pytest.mark.parametrize("page", ["tall", "a4", "letter"])
 @pytest.mark.parametrize("font_size_pt", [6.5, 9])
 def test_nothing_is_clipped_and_nothing_overlaps(
-    page: str, columns: int, font_size_pt: float, has_names: bool
+    page: str, columns: int, font_size_pt: float, has_names: bool, hostile_taxonomy: Taxonomy
 ) -> None:
     """Every text lies on its page and clear of every other, with the worst of titles."""
     layout, _, _ = make_layout(
         make_tree(12, 1),
         HOSTILE,
         names=NAMES if has_names else None,
-        taxonomy=hostile_taxonomy() if has_names else None,
+        taxonomy=hostile_taxonomy if has_names else None,
         page=page,
         columns=columns,
         width_mm=260,
@@ -146,14 +147,14 @@ def test_nothing_is_clipped_and_nothing_overlaps(
 
 
 @pytest.mark.parametrize("width_mm", [80, 100, 150])
-def test_a_narrow_page_clips_nothing(width_mm: float) -> None:
+def test_a_narrow_page_clips_nothing(width_mm: float, hostile_taxonomy: Taxonomy) -> None:
     """The legend and the names of sub-trees wrap where the page is narrow."""
     names = {"a first name": ("p0", "p1")} if width_mm > 80 else None
     layout, _, _ = make_layout(
         make_tree(12, 1),
         HOSTILE,
         names=names,
-        taxonomy=hostile_taxonomy(),
+        taxonomy=hostile_taxonomy,
         width_mm=width_mm,
         font_size_pt=5,
     )
@@ -322,7 +323,7 @@ def strip_faces(page: Figure, layout: DendrogramLayout) -> dict[str, list[str]]:
     return faces
 
 
-def test_strip_cells_are_drawn_beside_their_paper() -> None:
+def test_strip_cells_are_drawn_beside_their_paper(make_taxonomy: TaxonomyBuilder) -> None:
     """A filed paper shows its label's colour in its own row; others show an empty cell."""
     tree = make_tree(6, 3)
     filed: dict[str, dict[str, Sequence[str]]] = {
@@ -330,7 +331,7 @@ def test_strip_cells_are_drawn_beside_their_paper() -> None:
         "p1": {"hue": ["green", "red"]},
         "p2": {"hue": []},
     }
-    layout, _, _ = make_layout(tree, taxonomy=build_taxonomy({"hue": ["red", "green"]}, filed))
+    layout, _, _ = make_layout(tree, taxonomy=make_taxonomy({"hue": ["red", "green"]}, filed))
     (page,) = draw_dendrogram(layout)
     faces = {key: sorted(colours) for key, colours in strip_faces(page, layout).items()}
     red, green = PALETTE[0].upper(), PALETTE[1].upper()

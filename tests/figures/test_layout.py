@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import build_taxonomy
 from examples import make_layout, make_tree, trees
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,8 +165,10 @@ def test_names_that_were_not_found_are_not_drawn() -> None:
     assert layout.brackets[0].lines == ("A found", "2 papers, J 1.00")
 
 
-@given(trees(max_papers=8), st.data())
-def test_strip_cells_are_the_papers_own_labels(tree: Tree, data: st.DataObject) -> None:
+@given(tree=trees(max_papers=8), data=st.data())
+def test_strip_cells_are_the_papers_own_labels(
+    make_taxonomy: TaxonomyBuilder, tree: Tree, data: st.DataObject
+) -> None:
     """Cell i of a strip holds the labels of the paper in row i, or None if it is not filed."""
     known = ["red", "green", "blue"]
     filed = data.draw(
@@ -175,7 +176,7 @@ def test_strip_cells_are_the_papers_own_labels(tree: Tree, data: st.DataObject) 
             st.sampled_from(tree.paper_keys), st.lists(st.sampled_from(known), unique=True)
         )
     )
-    taxonomy = build_taxonomy({"colour": known}, {k: {"colour": v} for k, v in filed.items()})
+    taxonomy = make_taxonomy({"colour": known}, {k: {"colour": v} for k, v in filed.items()})
     layout, _, _ = make_layout(tree, taxonomy=taxonomy)
     (strip,) = layout.strips
     assert strip.labels == tuple(known)
