@@ -23,6 +23,7 @@ IndexName = Literal["ARI", "AMI", "V-measure", "Fowlkes-Mallows"]
 _INDEX_NAMES: tuple[IndexName, ...] = ("ARI", "AMI", "V-measure", "Fowlkes-Mallows")
 _N_CELLS_AT_ONCE = 4_000_000  # entries of the largest work array: 32 MB
 _TIE = 1e-12  # values this close are equal: they differ by the order of a sum
+_N_HALVES = 4  # papers from which a half still has a pair
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -96,7 +97,9 @@ def compare_partitions(
     rng : numpy.random.Generator
         Source of relabellings and half-samples.
     n_permutations, n_resamples : int
-        0 leaves chance and p-value, or the interval, at None.
+        0 leaves chance and p-value, or the interval, at None. So do partitions of which
+        one has a single group or all groups have one paper (nothing could come out
+        differently), and for intervals fewer than four papers.
     confidence : float
         Level of the interval, between 0 and 1.
 
@@ -122,6 +125,11 @@ def compare_partitions(
     expected = _expected_mutual_information(table.sum(axis=2), table.sum(axis=1), n_papers)
     observed = _indices(table, expected)
 
+    is_testable = all(1 < n_groups < n_papers for n_groups in shape)
+    if not is_testable:  # every relabelling gives the same table
+        n_permutations = n_resamples = 0
+    if n_papers < _N_HALVES:
+        n_resamples = 0
     permuted = [
         _indices(_tables(a_chunk, rng.permuted(b_chunk, axis=1), shape), expected)
         for a_chunk, b_chunk in _chunks(a, b, n_permutations, shape)
@@ -129,7 +137,7 @@ def compare_partitions(
     half_sampled = []
     for places, _ in _chunks(np.arange(n_papers), b, n_resamples, shape):
         places = rng.permuted(places, axis=1)
-        half = places[:, : max(2, n_papers // 2)]
+        half = places[:, : n_papers // 2]
         tables = _tables(a[half], b[half], shape)
         margins = tables.sum(axis=2), tables.sum(axis=1)
         half_sampled.append(_indices(tables, _expected_mutual_information(*margins, half.shape[1])))

@@ -180,8 +180,13 @@ def _execute(
     quiet: bool,
     debug: bool,
 ) -> None:
+    from survey_tools.errors import ParameterError, count
+
     with _one_line_errors(debug=debug):
-        overrides = {**options, **_parse_assignments(assignments)}
+        assigned = _parse_assignments(assignments)
+        if twice := sorted(options.keys() & assigned.keys()):
+            raise ParameterError(f"{twice[0]} is given twice, by its own option and by --set")
+        overrides = {**options, **assigned}
         with _log_and_progress(quiet=quiet) as progress:
             from survey_tools.study import bundled_survey, run_study
 
@@ -197,7 +202,7 @@ def _execute(
     if result.crosscheck is not None and command in ("run", "crosscheck"):
         for axis in result.crosscheck.axes:
             typer.echo(f"{_one_line(axis.title)}: {axis.verdict}")
-    typer.echo(f"{result.partition.n_groups} clusters of {len(result.corpus)} papers")
+    typer.echo(f"{count(result.partition.n_groups, 'cluster')} of {len(result.corpus)} papers")
     shown = {"figures": "figures", "tables": "tables", "report": "report.html"}
     for what, name in shown.items():
         if (target / name).exists():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from survey_tools.errors import DataError, ParameterError, abbreviate
-from survey_tools.paper import Paper, TextSource, paper_to_json
+from survey_tools.paper import Paper, paper_to_json
 
 __all__ = ["Corpus"]
 
@@ -93,11 +93,6 @@ class Corpus:
         theirs = on_conflict == "theirs"
         ours = [other[p.key] if theirs and p.key in other else p for p in self]
         return Corpus((*ours, *(p for p in other if p.key not in self)))
-
-    def count_text_sources(self) -> dict[TextSource, int]:
-        """Count the papers described by their abstract, by our digest, or by neither."""
-        counts = Counter(paper.text_source for paper in self.papers)
-        return {source: counts[source] for source in ("abstract", "digest", "none")}
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,8 @@ CELLS = "combined cells"
 _TESTED: tuple[IndexName, ...] = ("ARI", "AMI")
 _ALPHA = 0.05  # false discovery rate over all axes and both tests
 # Words for the strength of agreement. The adjusted Rand index is Cohen's kappa of the
-# pairs of papers (Warrens 2008), so kappa's customary words apply (Landis and Koch 1977).
+# pairs of papers (Warrens 2008), so kappa's customary words apply (Landis and Koch 1977);
+# for AMI, which has none of its own, they are used by analogy.
 _STRENGTHS = (
     (0.2, "slight"),
     (0.4, "fair"),
@@ -42,9 +43,12 @@ class AxisCrosscheck:
         Filed papers of each cluster.
     column_names : tuple of str, length n_columns
         Labels of the axis and the class of papers without one; or the cells.
+    column_titles : tuple of str, length n_columns
+        The same as they are printed.
     contingency : ndarray of int, shape (n_clusters, n_columns)
         Papers of a cluster that carry a label. A paper with several labels counts in
-        each of their columns, so rows need not add up to the cluster's size.
+        each of their columns, and in those of broader labels, so rows need not add up
+        to the cluster's size.
     agreement : Agreement
         Indices of the clusters against the classes of papers with the same label set.
     q_values : mapping of index name to float or None
@@ -60,6 +64,7 @@ class AxisCrosscheck:
     cluster_names: tuple[str, ...]
     cluster_sizes: NDArray[np.intp]
     column_names: tuple[str, ...]
+    column_titles: tuple[str, ...]
     contingency: NDArray[np.int64]
     agreement: Agreement
     q_values: Mapping[IndexName, float | None]
@@ -146,6 +151,7 @@ def crosscheck(
                 cluster_names=shared.group_names,
                 cluster_sizes=shared.sizes,
                 column_names=columns,
+                column_titles=_titles(taxonomy, name, columns),
                 contingency=table,
                 agreement=agreement,
                 q_values=q_values,
@@ -159,7 +165,10 @@ def crosscheck(
 def _count_labels(
     clusters: Partition, taxonomy: Taxonomy, name: str, classes: Partition
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Count papers by cluster and label (by class for the combined cells)."""
+    """Count papers by cluster and label (by cell for the combined cells).
+
+    A paper with a label counts under its broader labels too.
+    """
     if name == CELLS:
         columns = classes.group_names
         carried: dict[str, tuple[str, ...]]
@@ -167,7 +176,12 @@ def _count_labels(
     else:
         axis = taxonomy.axis(name)
         sets = taxonomy.label_sets(name)
-        carried = {key: sets[key] or (axis.otherwise,) for key in clusters.paper_keys}
+        broader = {label: taxonomy.ancestors(name, label) for label in axis.label_names}
+        carried = {
+            key: tuple({up for label in sets[key] for up in (label, *broader[label])})
+            or (axis.otherwise,)
+            for key in clusters.paper_keys
+        }
         present = {label for labels in carried.values() for label in labels}
         columns = tuple(label for label in (*axis.label_names, axis.otherwise) if label in present)
     index = {column: i for i, column in enumerate(columns)}
@@ -176,6 +190,15 @@ def _count_labels(
         for label in carried[key]:
             table[code, index[label]] += 1
     return columns, table
+
+
+def _titles(taxonomy: Taxonomy, name: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """Write column names as they are printed."""
+    if name == CELLS:
+        titles = taxonomy.cell_titles()
+    else:
+        titles = {label.name: label.title for label in taxonomy.axis(name).labels}
+    return tuple(titles.get(column, column) for column in columns)
 
 
 def _adjust(agreements: Sequence[Agreement]) -> list[dict[IndexName, float | None]]:
@@ -202,6 +225,8 @@ def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> 
         return "Every paper is in one class: nothing to agree on."
     if agreement.n_clusters < 2:
         return "There is one cluster only: nothing to agree on."
+    if agreement.n_papers in (agreement.n_classes, agreement.n_clusters):
+        return "Every paper stands alone in its class or its cluster: nothing to agree on."
     values = {name: agreement.index(name).value for name in _TESTED}
     described = {
         name: f"{name} {value:z.3f}"
@@ -228,5 +253,5 @@ def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> 
 
 def _strength(values: Iterable[float]) -> str:
     """Name the strength of the largest of some chance-adjusted values."""
-    largest = max(0.0, *values)
-    return next(word for bound, word in _STRENGTHS if largest < bound)
+    largest = max(values)
+    return "poor" if largest < 0 else next(word for bound, word in _STRENGTHS if largest < bound)

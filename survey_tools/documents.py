@@ -72,7 +72,7 @@ def decode_utf8(data: bytes, source: str) -> str:
 
 
 def nearest(name: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> str:
-    """Say which known name is meant: ``; did you mean 'linkage'?``, or the allowed ones."""
+    """Say which known name is meant, ``did you mean 'linkage'?``, or which ones are allowed."""
     known = sorted(known)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     if close:

@@ -5,7 +5,7 @@ A message says what arrived, what is allowed, and what to do, in one line.
 
 from collections.abc import Iterable
 
-__all__ = ["DataError", "OutputError", "ParameterError", "SurveyToolsError", "abbreviate"]
+__all__ = ["DataError", "OutputError", "ParameterError", "SurveyToolsError", "abbreviate", "count"]
 
 
 class SurveyToolsError(Exception):
@@ -22,6 +22,11 @@ class ParameterError(SurveyToolsError):
 
 class OutputError(SurveyToolsError):
     """Results cannot be written where they were asked for."""
+
+
+def count(n: int, noun: str) -> str:
+    """Write a number with its noun: ``1 cluster``, ``18 clusters``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def abbreviate(names: Iterable[str], n_shown: int = 5) -> str:

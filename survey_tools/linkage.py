@@ -13,6 +13,9 @@ from survey_tools.tree import Tree
 
 __all__ = ["build_tree", "orders_optimally"]
 
+# Merge heights are rounded so that merges tied in exact arithmetic stay tied: Lance and
+# Williams' updates of distances with 12 decimals leave noise below 1e-11.
+_N_DECIMALS = 10
 _N_SUMS_AT_ONCE = 60_000  # float64: half a megabyte, which a core's cache holds
 _N_OPTIMAL_LEAVES = 2000  # optimal leaf order: 0.2 s for 1,000 leaves, 1 s for 2,000
 
@@ -52,6 +55,7 @@ def build_tree(distances: Distances, settings: ClusteringSettings) -> Tree:
     square = distances.square[np.ix_(by_key, by_key)]
     condensed = Distances(paper_keys=keys, metric=distances.metric, square=square).condensed
     matrix = hierarchy.linkage(condensed, method=settings.linkage)
+    matrix[:, 2] = np.round(matrix[:, 2], _N_DECIMALS)
     tree = Tree.from_linkage(matrix, keys, linkage=settings.linkage, metric=settings.metric)
     if orders_optimally(settings, n_papers):
         tree = replace(tree, children=_turn_optimally(tree, square))

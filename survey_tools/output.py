@@ -69,6 +69,7 @@ def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()
     try:
         with _os_errors(target):
             yield partial
+            _check_replaceable(target, command)  # again: files may have come meanwhile
             _move_into_place(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

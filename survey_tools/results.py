@@ -23,8 +23,6 @@ class StudyResult:
 
     Attributes
     ----------
-    n_stop_words : int
-        Words on the stop list that was used.
     taxonomy, crosscheck : optional
         None where the survey has no taxonomy, or the command does not ask for it.
     versions : mapping of str to str
@@ -35,7 +33,6 @@ class StudyResult:
 
     settings: SurveySettings
     corpus: Corpus
-    n_stop_words: int
     features: Features
     distances: Distances = field(repr=False)
     tree: Tree

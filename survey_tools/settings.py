@@ -31,7 +31,7 @@ Metric = Literal["euclidean", "cosine", "cityblock", "jaccard"]
 Weighting = Literal["counts", "binary", "tf-idf", "sublinear-tf-idf", "bm25"]
 _PROPER_NAMES = {"ward": "Ward", "euclidean": "Euclidean", "jaccard": "Jaccard"}
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-DocumentLimit = Annotated[int, Field(strict=True, ge=1)] | Share
+DocumentLimit = Annotated[int, Field(strict=True, ge=1)] | Annotated[float, Field(gt=0.0, le=1.0)]
 ImageFormat = Literal["pdf", "svg", "png"]
 
 

@@ -31,9 +31,9 @@ from survey_tools.report.page import render_report
 from survey_tools.report.setup import write_setup
 from survey_tools.results import StudyResult
 from survey_tools.settings import SurveySettings
-from survey_tools.subtrees import SubtreeFile, attach_names, read_subtrees
+from survey_tools.subtrees import AttachedName, SubtreeFile, attach_names, read_subtrees
 from survey_tools.taxonomy import Taxonomy, read_taxonomy
-from survey_tools.text import build_features, read_stop_words
+from survey_tools.text import build_features, count_text_sources, read_stop_words
 from survey_tools.tree import cut_by_settings, to_newick
 
 __all__ = ["Command", "Study", "analyse", "bundled_survey", "read_study", "run_study"]
@@ -192,7 +192,6 @@ def analyse(
     return StudyResult(
         settings=settings,
         corpus=study.corpus,
-        n_stop_words=len(study.stop_words),
         features=features,
         distances=distances,
         tree=tree,
@@ -212,11 +211,11 @@ def _versions(names: tuple[str, ...]) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def _warnings(study: Study, names: tuple[Any, ...]) -> tuple[str, ...]:
+def _warnings(study: Study, names: tuple[AttachedName, ...]) -> tuple[str, ...]:
     """Say what a reader of the results must know before believing them."""
     found = []
-    sources = study.corpus.count_text_sources()
-    if "abstract" in study.settings.text.fields and sources["digest"]:
+    sources = count_text_sources(study.corpus, study.settings.text.fields)
+    if sources["digest"]:
         found.append(
             f"{sources['digest']} of {len(study.corpus)} papers are described by a digest in the "
             "survey's own words, not by the authors' abstract; clusters of abstracts may differ."
@@ -277,16 +276,17 @@ def _write_outputs(
     progress("figures", 0.0)
     drawn = _draw(result, command)
     svg: dict[str, list[str]] = {}
-    for i, (name, pages) in enumerate(drawn.items()):
-        progress("figures", i / (2 * len(drawn)))
-        svg[name] = [render_svg(page, salt=name) for page in pages]
+    if command in ("run", "report") or "svg" in result.settings.figures.formats:
+        for i, (name, pages) in enumerate(drawn.items()):
+            progress("figures", i / (2 * len(drawn)))
+            svg[name] = [render_svg(page, salt=name) for page in pages]
     if command != "report":
         (folder / "tables").mkdir()
         (folder / "figures").mkdir()
         _write_tables(result, folder / "tables", command)
         for i, (name, pages) in enumerate(drawn.items()):
             progress("figures", (i + len(drawn)) / (2 * len(drawn)))
-            save_figure(pages, folder / "figures", name, result.settings.figures, svg=svg[name])
+            save_figure(pages, folder / "figures", name, result.settings.figures, svg=svg.get(name))
     if command in ("run", "cluster"):
         (folder / "tree.nwk").write_text(to_newick(result.tree), encoding="utf-8")
     if command in ("run", "report"):
@@ -309,6 +309,7 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
             result.settings.figures,
             names=result.names,
             taxonomy=result.taxonomy,
+            cut_height=result.settings.clustering.cut.height,
         )
         drawn["dendrogram"] = draw_dendrogram(layout)
     if result.crosscheck is not None:
@@ -346,7 +347,7 @@ def _describe_run(study: Study, command: Command, result: StudyResult) -> dict[s
         "seed": study.settings.seed,
         "inputs": dict(study.digests),
         "corpus_digest": study.corpus.digest,
-        "text_sources": study.corpus.count_text_sources(),
+        "text_sources": count_text_sources(study.corpus, study.settings.text.fields),
         "n_papers": len(study.corpus),
         "n_terms": len(result.features.terms),
         "n_clusters": result.partition.n_groups,

@@ -30,7 +30,8 @@ class SubtreeName(BaseModel):
     anchors: tuple[str, ...] = ()
     """Instead of ``papers``: two or more keys whose common ancestor is meant."""
     jaccard: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Jaccard score when the name was given; a lower score on a re-run is reported as drift."""
+    """Jaccard score when the name was given; a lower score on a re-run is reported as drift.
+    Without it, drift is not reported."""
     n_papers: Annotated[int, Field(ge=2)] | None = None
     """With ``anchors``: size of the sub-tree when the name was given."""
     note: str = ""
@@ -134,15 +135,14 @@ def _attach_by_papers(tree: Tree, entry: SubtreeName, file: SubtreeFile) -> Atta
     jaccard = float(scores[best])
     subtree = tree.subtree(tree.n_papers + best)
     is_found = jaccard >= file.min_jaccard
-    expected = 1.0 if entry.jaccard is None else entry.jaccard
     warning = ""
     if not is_found:
         warning = (
             f"no sub-tree matches {entry.name!r}: the best has Jaccard {jaccard:.2f}, "
             f"below {file.min_jaccard:g}"
         )
-    elif jaccard < expected - file.max_drift - _ROUNDING:
-        warning = f"{entry.name!r} drifted: Jaccard {jaccard:.2f}, {expected:.2f} when named"
+    elif entry.jaccard is not None and jaccard < entry.jaccard - file.max_drift - _ROUNDING:
+        warning = f"{entry.name!r} drifted: Jaccard {jaccard:.2f}, {entry.jaccard:.2f} when named"
     return AttachedName(
         name=entry.name,
         meant_keys=entry.papers,

@@ -182,15 +182,25 @@ class Taxonomy:
         An axis with a single label contributes its own name to the cell's, any other
         axis ``axis: label``; papers without any label form the cell ``none``.
         """
+        return _by_class(self._cell_of_papers(titled=False), keys, order=())
+
+    def cell_titles(self) -> dict[str, str]:
+        """Return the printed form of every cell's name, with titles of axes and labels."""
+        names, titles = self._cell_of_papers(titled=False), self._cell_of_papers(titled=True)
+        return {names[key]: titles[key] for key in names}
+
+    def _cell_of_papers(self, *, titled: bool) -> dict[str, str]:
+        """Name the cell of every filed paper, by names or by titles of axes and labels."""
         parts: dict[str, list[str]] = {key: [] for key in self.filed_keys}
         for axis in self.axes:
+            axis_name = axis.title if titled else axis.name
+            printed = {label.name: label.title if titled else label.name for label in axis.labels}
             is_single = len(axis.labels) == 1
             for key, labels in self.label_sets(axis.name).items():
                 parts[key] += [
-                    axis.name if is_single else f"{axis.name}: {name}" for name in labels
+                    axis_name if is_single else f"{axis_name}: {printed[name]}" for name in labels
                 ]
-        names = {key: _JOIN.join(mine) or _NO_CONTRIBUTION for key, mine in parts.items()}
-        return _by_class(names, keys, order=())
+        return {key: _JOIN.join(mine) or _NO_CONTRIBUTION for key, mine in parts.items()}
 
 
 def _by_class(

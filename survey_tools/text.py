@@ -8,6 +8,7 @@ terms, so its choice depends on the processor; here the alphabetically first sta
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +28,7 @@ from sklearn.preprocessing import normalize
 from survey_tools.corpus import Corpus
 from survey_tools.documents import decode_utf8, read_bytes
 from survey_tools.errors import DataError, ParameterError, abbreviate
-from survey_tools.paper import Paper
+from survey_tools.paper import Paper, TextSource
 from survey_tools.settings import TextSettings
 
 __all__ = [
@@ -36,9 +37,11 @@ __all__ = [
     "Tokens",
     "build_features",
     "count_terms",
+    "count_text_sources",
     "join_fields",
     "limit_terms",
     "read_stop_words",
+    "text_source",
     "tokenise",
     "weight_terms",
 ]
@@ -105,6 +108,18 @@ def join_fields(paper: Paper, fields: Iterable[str]) -> str:
     """Join the chosen fields of a paper by spaces; a digest stands in for an abstract."""
     parts = {"title": paper.title, "abstract": paper.body}
     return " ".join(parts[name] for name in fields if parts[name])
+
+
+def text_source(paper: Paper, fields: Iterable[str]) -> TextSource:
+    """Say which text beside the title describes a paper, given the fields that are used."""
+    return paper.text_source if "abstract" in fields else "none"
+
+
+def count_text_sources(corpus: Corpus, fields: Iterable[str]) -> dict[TextSource, int]:
+    """Count the papers described by their abstract, by our digest, or by neither."""
+    fields = tuple(fields)
+    counts = Counter(text_source(paper, fields) for paper in corpus)
+    return {source: counts[source] for source in ("abstract", "digest", "none")}
 
 
 def read_stop_words(name: str, folder: Path) -> frozenset[str]:
@@ -273,8 +288,8 @@ def weight_terms(counts: Counts, settings: TextSettings) -> Features:
     References
     ----------
     .. [1] scikit-learn user guide, "Tf-idf term weighting".
-    .. [2] Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and
-       Beyond", 2009, equation 3.15; idf kept positive as in Apache Lucene.
+    .. [2] Robertson, Walker, Jones, Hancock-Beaulieu and Gatford, "Okapi at TREC-3",
+       1995; idf kept positive as in Apache Lucene.
     """
     bare = [
         key

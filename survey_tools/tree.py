@@ -241,17 +241,20 @@ def cut(tree: Tree, n_clusters: int) -> Partition:
     n = tree.n_papers
     if not 1 <= n_clusters <= n:
         raise ParameterError(f"{n_clusters} clusters asked of {n} papers; 1 to {n} are possible")
-    ceiling = np.sort(_ceilings(tree))
+    ceilings = _ceilings(tree)
+    ceiling = np.sort(ceilings)
     n_merges = n - n_clusters
     if 0 < n_merges < n - 1 and ceiling[n_merges - 1] == ceiling[n_merges]:
         tied = ceiling == ceiling[n_merges]
+        is_inverted = len(np.unique(tree.heights[ceilings == ceiling[n_merges]])) > 1
+        why = "lie at or, inverted, below" if is_inverted else "are tied at"
         fewer, more = n - int(np.flatnonzero(tied)[-1]) - 1, n - int(np.flatnonzero(tied)[0])
         raise ParameterError(
-            f"{n_clusters} clusters cannot be cut: {tied.sum()} merges are tied at height "
+            f"{n_clusters} clusters cannot be cut: {tied.sum()} merges {why} height "
             f"{ceiling[n_merges]:g}; possible next to it: {fewer} or {more}"
         )
     threshold = ceiling[n_merges - 1] if n_merges else -np.inf
-    return _flatten(tree, _ceilings(tree) <= threshold)
+    return _flatten(tree, ceilings <= threshold)
 
 
 def cut_at_height(tree: Tree, height: float) -> Partition:

@@ -659,3 +659,13 @@ def test_the_bundled_survey_is_clustered_where_none_is_named(tmp_path: Path) -> 
     assert result.exit_code == 0
     assert "18 clusters of 180 papers" in result.stdout
     assert "180 of 180 papers are described by a digest" in result.stderr
+
+
+def test_a_setting_given_twice_is_refused(tmp_path: Path) -> None:
+    """An option of its own and --set for the same setting: neither wins in silence."""
+    survey = make_survey(tmp_path / "survey")
+    options = ["run", str(survey), "-k", "2", "--set", "clustering.cut.n_clusters=3"]
+    result = CliRunner().invoke(app, [*options, "-o", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "clustering.cut.n_clusters is given twice" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -91,17 +91,6 @@ def test_merge_names_papers_that_differ() -> None:
         Corpus((A, B)).merge(Corpus((A, OTHER_B)), on_conflict="error")
 
 
-def test_text_sources_add_up_to_all_papers() -> None:
-    """Every paper is counted once, under the text that describes it."""
-    papers = (
-        Paper(key="a", abstract="x", digest="y"),
-        Paper(key="b", digest="y"),
-        Paper(key="c", digest="y"),
-        Paper(key="d", title="t"),
-    )
-    assert Corpus(papers).count_text_sources() == {"abstract": 1, "digest": 2, "none": 1}
-
-
 def test_the_digest_is_sha256_of_the_sorted_lines() -> None:
     """Worked by hand from the canonical lines."""
     lines = b'{"key": "a", "title": "Title a"}\n{"key": "b", "title": "Title b"}\n'

@@ -1,6 +1,7 @@
 """Clusters x taxonomy: tables that add up, tests that are adjusted, verdicts in words."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from survey_tools.crosscheck import CELLS, AxisCrosscheck, Crosscheck, crosschec
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings
-from survey_tools.taxonomy import Taxonomy
+from survey_tools.taxonomy import Taxonomy, read_taxonomy
 
 FEW = CrosscheckSettings(n_permutations=199, n_resamples=0)
 UNTESTED = CrosscheckSettings(n_permutations=0, n_resamples=0)
@@ -280,9 +281,9 @@ def test_verdict_on_one_cluster_and_one_class(make_taxonomy) -> None:
 
 
 def test_verdict_on_papers_all_alone(make_taxonomy) -> None:
-    """As many clusters as papers, all relabellings alike: no better than chance."""
+    """As many clusters as papers, all relabellings alike: there is nothing to test."""
     verdict = judge(make_taxonomy, list(range(12)), [0, 1, 2] * 4)
-    assert verdict == "No better than chance (ARI 0.000, q = 1; AMI 0.000, q = 1)."
+    assert verdict == ("Every paper stands alone in its class or its cluster: nothing to agree on.")
 
 
 def test_verdict_without_relabellings(make_taxonomy) -> None:
@@ -327,3 +328,55 @@ def test_progress_rises_to_the_end(small_clusters: Partition, small_taxonomy: Ta
         progress=lambda n_done, n_all: told.append((n_done, n_all)),
     )
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_axes_that_cannot_be_tested_leave_the_others_q_values_alone(make_taxonomy) -> None:
+    """Five axes with one class each add no test, so no correction."""
+    codes = [i % 4 for i in range(24)]
+    keys = [f"k{i:03d}" for i in range(24)]
+    clusters = Partition.from_mapping(
+        {
+            key: f"C{(code + i % 3) % 4}"
+            for i, (key, code) in enumerate(zip(keys, codes, strict=True))
+        }
+    )
+    labels = {"axis": ["a", "b", "c", "d"]}
+    filed = {key: {"axis": ["abcd"[code]]} for key, code in zip(keys, codes, strict=True)}
+    alone = crosscheck(clusters, make_taxonomy(labels, filed), FEW, seed=2)
+    idle = {f"idle{i}": ["same"] for i in range(5)}
+    more = {key: by | {axis: ["same"] for axis in idle} for key, by in filed.items()}
+    beside = crosscheck(clusters, make_taxonomy(labels | idle, more), FEW, seed=2)
+    assert pick(beside, "idle0").q_values == {"ARI": None, "AMI": None}
+    assert pick(alone, "axis").q_values["ARI"] is not None
+    assert sum(q is not None for axis in beside.axes for q in axis.q_values.values()) == 4
+
+
+def test_a_paper_counts_under_its_broader_labels_too(tmp_path: Path) -> None:
+    """A label's parent gets the paper as well, once, also when both are given."""
+    (tmp_path / "taxonomy.yaml").write_text(
+        "axes:\n  task:\n    labels:\n      any: {title: Any task}\n      box: {parent: any}\n"
+        "papers:\n  a: {task: [box]}\n  b: {task: [box, any]}\n  c: {task: [any]}\n  d: {}\n"
+    )
+    clusters = Partition.from_mapping(dict.fromkeys("abcd", "C1"))
+    result = crosscheck(clusters, read_taxonomy(tmp_path / "taxonomy.yaml"), FEW, seed=0)
+    axis = pick(result, "task")
+    assert axis.column_names == ("any", "box", "none")
+    assert axis.column_titles == ("Any task", "box", "none")
+    assert axis.contingency.tolist() == [[3, 2, 1]]
+
+
+def test_cells_are_titled_by_axes_and_labels(tmp_path: Path) -> None:
+    """Figures print titles where tables hold names."""
+    (tmp_path / "taxonomy.yaml").write_text(
+        "axes:\n  one: {title: First axis, labels: {x: {}}}\n"
+        "  two: {title: Second, labels: {y: {title: Y label}, z: {}}}\n"
+        "papers:\n  a: {one: [x], two: [y]}\n  b: {}\n"
+    )
+    clusters = Partition.from_mapping({"a": "C1", "b": "C2"})
+    cells = pick(
+        crosscheck(clusters, read_taxonomy(tmp_path / "taxonomy.yaml"), FEW, seed=0), CELLS
+    )
+    assert set(zip(cells.column_names, cells.column_titles, strict=True)) == {
+        ("one + two: y", "First axis + Second: Y label"),
+        ("none", "none"),
+    }

@@ -429,11 +429,28 @@ def test_two_runs_at_once_do_not_share_a_folder(tmp_path: Path) -> None:
     """The later one is whole; the earlier one's temporary folder was never touched."""
     with replace_folder(tmp_path / "out", command="run") as ours:
         fill(ours, a="ours")
-        script = KILLED_IN_THE_BODY.replace("time.sleep(60)", "pass")
+        manifest = '{"command": "run", "outputs": ["half.txt"]}'
+        leave = f"(folder / 'manifest.json').write_text({manifest!r})"
+        script = KILLED_IN_THE_BODY.replace("time.sleep(60)", leave)
         subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=True)
         assert (ours / "a").read_text() == "ours"
         assert (tmp_path / "out" / "half.txt").is_file()
     assert set(snapshot(tmp_path / "out")) == {"a", MANIFEST}
+    assert names_in(tmp_path) == ["out"]
+
+
+def test_a_file_that_came_during_the_run_is_not_deleted(tmp_path: Path) -> None:
+    """What a person saves into the old folder meanwhile stops the replacement."""
+    write(tmp_path / "out", a="old")
+
+    def interfere() -> None:
+        with replace_folder(tmp_path / "out", command="run") as ours:
+            fill(ours, a="new")
+            (tmp_path / "out" / "notes.txt").write_text("mine")
+
+    with pytest.raises(OutputError, match=r"did not write \(notes.txt\)"):
+        interfere()
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
     assert names_in(tmp_path) == ["out"]
 
 

@@ -197,7 +197,8 @@ def test_a_whole_document_limit_counts_and_a_fraction_is_a_share(
         ("yes", "a valid integer or input should be a valid number, but True arrived"),
         ('"3"', "a valid integer or input should be a valid number, but '3' arrived"),
         (".inf", "a valid integer or input should be a finite number, but inf arrived"),
-        ("-1", "greater than or equal to 1 or input should be greater than or equal to 0, but -1"),
+        ("0", "greater than or equal to 1 or input should be greater than 0, but 0"),
+        ("-1", "greater than or equal to 1 or input should be greater than 0, but -1"),
     ],
 )
 def test_a_document_limit_says_both_that_are_allowed(given: str, expected: str) -> None:

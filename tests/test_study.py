@@ -379,3 +379,14 @@ def test_the_bundled_survey_gives_18_clusters_and_says_which_names_were_lost(
     (warning,) = [text for text in mim_result.warnings if "were not found" in text]
     assert warning.startswith(f"{len(lost)} of 18 named sub-trees")
     assert all(name in warning for name in lost)
+
+
+def test_titles_alone_are_not_called_digests(tmp_path: Path) -> None:
+    """With the title as the only field, manifest and table say that no text was used."""
+    options = FAST | {"text.fields": ["title"]}
+    run_study(make_survey(tmp_path / "survey"), tmp_path / "out", overrides=options)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert manifest["text_sources"] == {"abstract": 0, "digest": 0, "none": 6}
+    assert not any("digest" in warning for warning in manifest["warnings"])
+    assert ",digest," not in (tmp_path / "out" / "tables" / "papers.csv").read_text()
+    assert "0 digests" in (tmp_path / "out" / "report.html").read_text()

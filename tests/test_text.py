@@ -19,6 +19,7 @@ from survey_tools.text import (
     Features,
     build_features,
     count_terms,
+    count_text_sources,
     join_fields,
     limit_terms,
     read_stop_words,
@@ -77,7 +78,7 @@ SAME_AS_SKLEARN = {
     "fewest share": {"min_df": 0.03},
     "most papers": {"max_df": 20},
     "most share": {"max_df": 0.4, "stop_words": "none"},
-    "share of one": {"max_df": 1.0, "min_df": 0.0},
+    "share of one": {"max_df": 1.0, "min_df": 1e-9},
     "both limits": {"min_df": 2, "max_df": 0.5, "ngram_range": (1, 2)},
     "capitals kept": {"lowercase": False},
     "letters only": {"token_pattern": r"[A-Za-z]+"},
@@ -132,7 +133,7 @@ def documents(draw: st.DrawFn) -> Corpus:
 def text_settings(draw: st.DrawFn) -> TextSettings:
     """Draw any settings that scikit-learn has too, without max_features."""
     shortest = draw(st.integers(1, 3))
-    limit = st.integers(1, 4) | st.sampled_from([0.0, 0.1, 0.3, 1 / 3, 0.5, 0.7, 1.0])
+    limit = st.integers(1, 4) | st.sampled_from([1e-9, 0.1, 0.3, 1 / 3, 0.5, 0.7, 1.0])
     return TextSettings(
         lowercase=draw(st.booleans()),
         token_pattern=draw(st.sampled_from([r"(?u)\b\w\w+\b", r"\w+", r"\S+", r"a(\w*)"])),
@@ -506,3 +507,17 @@ def test_stems_are_counted_together(words: list[str]) -> None:
     for stemming in ("none", "porter", "snowball"):
         options = TextSettings(stemming=stemming, weighting="counts", norm="none")
         assert build_features(corpus, options, stop_words=NONE).matrix.sum() == len(words)
+
+
+def test_text_sources_say_what_was_used() -> None:
+    """Every paper counts once; without the abstract among the fields no text was used."""
+    papers = (
+        Paper(key="a", abstract="x", digest="y"),
+        Paper(key="b", digest="y"),
+        Paper(key="c", digest="y"),
+        Paper(key="d", title="t"),
+    )
+    used = count_text_sources(Corpus(papers), ("title", "abstract"))
+    assert used == {"abstract": 1, "digest": 2, "none": 1}
+    titles = count_text_sources(Corpus(papers), ("title",))
+    assert titles == {"abstract": 0, "digest": 0, "none": 4}

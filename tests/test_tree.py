@@ -474,3 +474,14 @@ def test_a_chain_of_20000_leaves_needs_no_recursion() -> None:
     text = to_newick(tree)
     assert text.startswith("(" * (n - 1) + "k00000:1,k00001:1):1,k00002:2):1,")
     assert text.endswith(f",{keys[-1]}:{n - 1});\n")
+
+
+def test_inverted_merges_are_not_called_tied() -> None:
+    """Where a later merge is lower, the refusal speaks of inversion, not of equal heights."""
+    tree = Tree(
+        paper_keys=("a", "b", "c", "d"),
+        children=np.array([[0, 1], [4, 2], [5, 3]]),
+        heights=np.array([2.0, 1.5, 3.0]),
+    )
+    with pytest.raises(ParameterError, match="2 merges lie at or, inverted, below height 2"):
+        cut(tree, 3)

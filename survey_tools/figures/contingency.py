@@ -161,4 +161,4 @@ def _row_labels(axis: AxisCrosscheck, clusters: Sequence[Cluster]) -> dict[str, 
 
 
 def _wrap_columns(axis: AxisCrosscheck) -> list[tuple[str, ...]]:
-    return [wrap(name, _COLUMN_LABEL_PT, _SIZE_PT) for name in axis.column_names]
+    return [wrap(name, _COLUMN_LABEL_PT, _SIZE_PT) for name in axis.column_titles]

@@ -7,18 +7,13 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from survey_tools.figures.layout import (
-    CELL_GAP_PT,
-    LANE_PT,
-    LEGEND_EMS,
-    LINE_SPACING,
-    Bracket,
-    DendrogramLayout,
-    Panel,
-    name_height,
-)
+from survey_tools.figures.brackets import Bracket, name_height
+from survey_tools.figures.layout import DendrogramLayout
+from survey_tools.figures.pages import CELL_GAP_PT, LANE_PT, Panel
+from survey_tools.figures.strips import LEGEND_EMS, label_swatch
 from survey_tools.figures.style import (
     INK,
+    LINE_SPACING,
     MUTED,
     PALETTE,
     POINTS_PER_INCH,
@@ -28,8 +23,7 @@ from survey_tools.figures.style import (
 __all__ = ["draw_dendrogram", "plot_annotations", "plot_tree"]
 
 _BRANCH_PT = 0.9
-# Second cue beside colour for labels of one axis, so that strips survive grey printing.
-_HATCHES = ("", "/////", ".....", "xxxxx", "-----", "ooo")
+_SERIF_PT = 2.5
 
 
 def draw_dendrogram(layout: DendrogramLayout) -> list[Figure]:
@@ -38,7 +32,7 @@ def draw_dendrogram(layout: DendrogramLayout) -> list[Figure]:
     grid = layout.grid
     with figure_style():
         for number in range(layout.n_pages):
-            size_in = (grid.page_width / POINTS_PER_INCH, grid.page_height / POINTS_PER_INCH)
+            size_in = (grid.page_width / POINTS_PER_INCH, layout.page_height / POINTS_PER_INCH)
             page = Figure(figsize=size_in, dpi=POINTS_PER_INCH)
             for panel in layout.panels:
                 if panel.page == number:
@@ -46,7 +40,7 @@ def draw_dendrogram(layout: DendrogramLayout) -> list[Figure]:
             _draw_legend(page, layout)
             if layout.n_pages > 1:
                 x = 1.0 - grid.panel_lefts[0] / grid.page_width
-                y = 8.0 / grid.page_height
+                y = 8.0 / layout.page_height
                 text = f"page {number + 1} of {layout.n_pages}"
                 page.text(x, y, text, ha="right", va="bottom", fontsize=layout.font_size_pt)
             pages.append(page)
@@ -56,10 +50,10 @@ def draw_dendrogram(layout: DendrogramLayout) -> list[Figure]:
 def _draw_panel(page: Figure, layout: DendrogramLayout, panel: Panel) -> None:
     grid = layout.grid
     left, height = grid.panel_lefts[panel.column], panel.bottom - panel.top
-    bottom = grid.page_height - grid.panel_top - height
+    bottom = layout.page_height - grid.panel_top - height
 
     def place(x: float, width: float) -> Axes:
-        w, h = grid.page_width, grid.page_height
+        w, h = grid.page_width, layout.page_height
         return page.add_axes((x / w, bottom / h, width / w, height / h))
 
     plot_tree(layout, panel, ax=place(left, grid.tree_width))
@@ -103,15 +97,8 @@ def _mark_node(
     top, bottom = max(bracket.top, panel.top), min(bracket.bottom, panel.bottom)
     if top >= bottom:
         return
-    serif = 0.012 * highest
     x = bracket.height
-    inset = 1.0
-    points = [
-        (x - serif, top + inset),
-        (x, top + inset),
-        (x, bottom - inset),
-        (x - serif, bottom - inset),
-    ]
+    points = _bracket_line(bracket, panel, x, -0.012 * highest)
     ax.add_collection(LineCollection([points], colors=INK, linewidths=0.7, zorder=3), autolim=False)
     if panel.top <= bracket.centre <= panel.bottom:
         ax.text(
@@ -129,6 +116,17 @@ def _mark_node(
                 "linewidth": 0.6,
             },
         )
+
+
+def _bracket_line(
+    bracket: Bracket, panel: Panel, x: float, serif: float
+) -> list[tuple[float, float]]:
+    """Line of a bracket at ``x``; where a panel cuts the sub-tree, the end stays open."""
+    points = []
+    for end, edge, inset in ((bracket.top, panel.top, 1.0), (bracket.bottom, panel.bottom, -1.0)):
+        is_cut = end < edge if inset > 0 else end > edge
+        points.append([(x, edge)] if is_cut else [(x + serif, end + inset), (x, end + inset)])
+    return [*points[0], *reversed(points[1])]
 
 
 def plot_annotations(layout: DendrogramLayout, panel: Panel, *, ax: Axes) -> Axes:
@@ -201,21 +199,16 @@ def _plot_strips(ax: Axes, layout: DendrogramLayout, panel: Panel, left: float) 
             autolim=False,
         )
         for label, boxes in sorted(filled.items()):
-            face, hatch = _label_style(label, len(strip.labels))
+            swatch = label_swatch(label, len(strip.labels))
             cells = PolyCollection(
-                boxes, facecolors=face, edgecolors=INK, linewidths=0.35, hatch=hatch or None
+                boxes,
+                facecolors=swatch.face,
+                edgecolors=INK,
+                linewidths=0.35,
+                hatch=swatch.hatch or None,
             )
             ax.add_collection(cells, autolim=False)
         ax.add_collection(LineCollection(unfiled, colors=MUTED, linewidths=0.5), autolim=False)
-
-
-def _label_style(label: int, n_labels: int) -> tuple[str, str]:
-    """Colour and hatch of a label; a lone label is plain dark grey, no label (-1) is white."""
-    if label < 0:
-        return "white", ""
-    if n_labels == 1:
-        return "#4d4d4d", ""
-    return PALETTE[label % len(PALETTE)], _HATCHES[(label // len(PALETTE) + label) % len(_HATCHES)]
 
 
 def _box(x: float, top: float, width: float, bottom: float) -> list[tuple[float, float]]:
@@ -237,10 +230,9 @@ def _plot_brackets(ax: Axes, layout: DendrogramLayout, panel: Panel, offset: flo
     middles = _spread([(top + bottom) / 2 for _, top, bottom in shown], heights, panel)
     for (bracket, top, bottom), middle in zip(shown, middles, strict=True):
         x = grid.bracket_left - offset + bracket.lane * LANE_PT
-        serif = 2.5
-        points = [(x, top + 1), (x + serif, top + 1), (x + serif, bottom - 1), (x, bottom - 1)]
+        points = _bracket_line(bracket, panel, x + _SERIF_PT, -_SERIF_PT)
         leader = [
-            (x + serif, (top + bottom) / 2),
+            (x + _SERIF_PT, (top + bottom) / 2),
             (grid.name_left - offset - 1.5, middle),
         ]
         lines = LineCollection([points, leader], colors=INK, linewidths=[0.7, 0.4])
@@ -275,8 +267,8 @@ def _draw_legend(page: Figure, layout: DendrogramLayout) -> None:
     """Write the legend at the foot of the page."""
     grid, size = layout.grid, layout.font_size_pt
     left, height = grid.panel_lefts[0], LEGEND_EMS * size * len(layout.legend)
-    width, bottom = grid.page_width - 2 * left, grid.legend_top + 8.0 - height
-    w, h = grid.page_width, grid.page_height
+    width, bottom = grid.page_width - 2 * left, grid.legend_height + 8.0 - height
+    w, h = grid.page_width, layout.page_height
     ax = page.add_axes((left / w, bottom / h, width / w, height / h))
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
@@ -286,10 +278,18 @@ def _draw_legend(page: Figure, layout: DendrogramLayout) -> None:
         for entry in line:
             x = entry.x
             if entry.swatch is not None:
-                face, hatch = _label_style(*entry.swatch)
-                box = _box(x, middle - 0.5 * size + 0.5, grid.cell_width, middle + 0.5 * size - 0.5)
+                top, bottom_y = middle - 0.5 * size + 0.5, middle + 0.5 * size - 0.5
                 ax.add_patch(
-                    Polygon(box, facecolor=face, edgecolor=INK, linewidth=0.35, hatch=hatch or None)
+                    Polygon(
+                        _box(x, top, grid.cell_width, bottom_y),
+                        facecolor=entry.swatch.face,
+                        edgecolor=INK,
+                        linewidth=0.35,
+                        hatch=entry.swatch.hatch or None,
+                    )
                 )
+                if entry.swatch.is_struck:
+                    stroke = [(x, top), (x + grid.cell_width, bottom_y)]
+                    ax.add_collection(LineCollection([stroke], colors=MUTED, linewidths=0.5))
                 x += grid.cell_width + 2.5
             ax.text(x, middle, entry.text, fontsize=size, va="center_baseline", parse_math=False)

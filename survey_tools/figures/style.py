@@ -21,6 +21,7 @@ from survey_tools.settings import FigureSettings
 
 __all__ = [
     "INK",
+    "LINE_SPACING",
     "MUTED",
     "PALETTE",
     "POINTS_PER_INCH",
@@ -29,12 +30,14 @@ __all__ = [
     "figure_style",
     "render_svg",
     "save_figure",
+    "shorten",
     "text_width",
     "wrap",
 ]
 
 logger = logging.getLogger(__name__)
 
+LINE_SPACING = 1.2  # line height over font size, within wrapped text
 POINTS_PER_INCH = 72.0
 POINTS_PER_MM = POINTS_PER_INCH / 25.4
 # Okabe and Ito's colour-blind-safe palette without black (ink) and yellow (too pale for
@@ -120,16 +123,27 @@ def wrap(text: str, width_pt: float, size_pt: float) -> tuple[str, ...]:
     return (*lines, line)
 
 
+def shorten(text: str, width_pt: float, size_pt: float) -> str:
+    """Cut a text that is wider than ``width_pt`` at a word, with an ellipsis."""
+    first, *rest = wrap(text, width_pt - text_width("…", size_pt), size_pt)
+    is_short = not rest or text_width(clean(text), size_pt) <= width_pt
+    return clean(text) if is_short else f"{first}…"
+
+
 def _fitting_words(text: str, width_pt: float, size_pt: float) -> Iterator[str]:
+    """Yield words, those wider than the line in pieces."""
     for word in text.split(" "):
-        rest = word
-        while len(rest) > 1 and text_width(rest, size_pt) > width_pt:
-            n_fitting = max(
-                1, sum(text_width(rest[:n], size_pt) <= width_pt for n in range(1, len(rest)))
-            )
-            yield rest[:n_fitting]
-            rest = rest[n_fitting:]
-        yield rest
+        if text_width(word, size_pt) <= width_pt:
+            yield word
+            continue
+        start, used = 0, 0.0
+        for i, character in enumerate(word):
+            advance = text_width(character, size_pt)
+            if i > start and used + advance > width_pt:
+                yield word[start:i]
+                start, used = i, 0.0
+            used += advance
+        yield word[start:]
 
 
 def render_svg(page: Figure, *, salt: str) -> str:

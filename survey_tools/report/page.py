@@ -8,9 +8,11 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from survey_tools.errors import count
 from survey_tools.figures.style import clean
 from survey_tools.paper import Paper
 from survey_tools.results import StudyResult
+from survey_tools.text import count_text_sources
 
 __all__ = ["render_report"]
 
@@ -42,6 +44,7 @@ def render_report(
     environment = Environment(
         loader=PackageLoader("survey_tools.report"),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -51,19 +54,23 @@ def render_report(
         "web_link": _web_link,
         "leaf_anchor": lambda key: quote(f"leaf-{key}"),
     }
-    group_of = result.partition.as_mapping()
     template = environment.get_template("report.html.j2")
     return template.render(
         result=result,
         settings=result.settings,
-        sources=result.corpus.count_text_sources(),
+        sources=count_text_sources(result.corpus, result.settings.text.fields),
         setup=setup,
         figures={name: [_inline_svg(page) for page in pages] for name, pages in figures.items()},
         manifest=manifest,
-        group_of=group_of,
         papers_of={c.name: [result.corpus[key] for key in c.paper_keys] for c in result.clusters},
         reference=_reference,
+        count=count,
     )
+
+
+def _printable(value: object) -> object:
+    """Replace control and direction-changing characters in plain text; markup stays."""
+    return clean(value) if type(value) is str else value
 
 
 def _inline_svg(source: str) -> Markup:

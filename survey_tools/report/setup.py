@@ -1,9 +1,10 @@
 """The set-up paragraph: all that a method section must state, ready to be pasted."""
 
+from survey_tools.errors import count
 from survey_tools.linkage import orders_optimally
 from survey_tools.results import StudyResult
 from survey_tools.settings import TextSettings, printed_name
-from survey_tools.text import Features
+from survey_tools.text import Features, count_text_sources
 
 __all__ = ["write_setup"]
 
@@ -24,7 +25,7 @@ def write_setup(result: StudyResult) -> str:
 def _describe_text(result: StudyResult) -> str:
     settings = result.settings.text
     n_papers = len(result.corpus)
-    sources = result.corpus.count_text_sources()
+    sources = count_text_sources(result.corpus, result.settings.text.fields)
     fields = " and ".join(settings.fields)
     detail = ""
     if "abstract" in settings.fields:
@@ -86,15 +87,15 @@ def _norm(settings: TextSettings) -> str:
 def _describe_tree(result: StudyResult) -> str:
     clustering = result.settings.clustering
     cut = clustering.cut
-    n_obtained = result.partition.n_groups
+    n_obtained = count(result.partition.n_groups, "cluster")
     if cut.n_clusters is not None:
-        where = f"into {cut.n_clusters} clusters"
+        where = f"into {count(cut.n_clusters, 'cluster')}"
     elif cut.height is not None:
-        where = f"at height {cut.height!r}, which gives {n_obtained} clusters"
+        where = f"at height {cut.height!r}, which gives {n_obtained}"
     else:
         where = (
             f"at inconsistency {cut.inconsistency!r} (depth {cut.inconsistency_depth}), which "
-            f"gives {n_obtained} clusters"
+            f"gives {n_obtained}"
         )
     order = "of two sub-trees the one merged earlier comes first"
     if orders_optimally(clustering, len(result.corpus)):

@@ -11,6 +11,7 @@ from survey_tools.clusters import TermScore
 from survey_tools.crosscheck import Crosscheck
 from survey_tools.figures.style import clean
 from survey_tools.results import StudyResult
+from survey_tools.text import text_source
 
 __all__ = [
     "agreement_table",
@@ -40,7 +41,7 @@ def paper_table(result: StudyResult) -> pd.DataFrame:
                 "cluster": group_of[key],
                 "is_medoid": key in medoids,
                 "silhouette": silhouette[key] if has_silhouette else None,
-                "text_source": paper.text_source,
+                "text_source": text_source(paper, result.settings.text.fields),
                 "title": paper.title,
                 "year": paper.year,
                 "venue": paper.venue,
@@ -73,10 +74,11 @@ def cluster_table(result: StudyResult, *, n_terms: int = 8) -> pd.DataFrame:
 def merge_table(result: StudyResult) -> pd.DataFrame:
     """One row a merge, first to last: the two nodes, the height and the size.
 
-    Nodes below ``n_papers`` are leaves, named by key; merge ``i`` makes node ``merge-i``.
+    Leaves are named by key; merge ``i`` makes the node ``merge i``, which no key can be, as
+    keys hold no spaces.
     """
     tree = result.tree
-    names = [*tree.paper_keys, *(f"merge-{i}" for i in range(1, tree.n_papers))]
+    names = [*tree.paper_keys, *(f"merge {i}" for i in range(1, tree.n_papers))]
     return pd.DataFrame(
         {
             "node": names[tree.n_papers :],

@@ -14,8 +14,9 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from survey_tools.figures.dendrogram import draw_dendrogram
+from survey_tools.figures.dendrogram import _bracket_line, draw_dendrogram
 from survey_tools.figures.layout import DendrogramLayout
+from survey_tools.figures.strips import label_swatch
 from survey_tools.figures.style import INK, PALETTE, clean
 from survey_tools.taxonomy import Taxonomy
 from survey_tools.tree import Tree
@@ -346,11 +347,8 @@ def test_strip_cells_are_drawn_beside_their_paper(make_taxonomy: TaxonomyBuilder
 
 
 def test_labels_that_share_a_colour_differ_in_their_hatching() -> None:
-    """Twelve labels on one axis: colour and hatch together tell any two apart."""
-    from survey_tools.figures.dendrogram import _label_style
-
-    styles = [_label_style(i, 24) for i in range(24)]
-    assert len(set(styles)) == 24
+    """Up to 36 labels on one axis: colour and hatch together tell any two apart."""
+    assert len({label_swatch(i, 36) for i in range(36)}) == 36
 
 
 @pytest.mark.parametrize("text", ["a\nb", "bell\x07", "<b>&amp;", "$x$"])
@@ -389,3 +387,17 @@ def test_the_bundled_survey_is_drawn_without_clipping_or_overlap(mim_result: Any
     }
     assert clipped(page) == []
     assert overlapping(drawn_texts(page)) == []
+
+
+def test_a_bracket_stays_open_where_a_page_cuts_it() -> None:
+    """Serifs stand only at the ends of the sub-tree, not at the edge of the panel."""
+    tree = make_tree(300, 1)
+    layout, _, _ = make_layout(tree, names={"all": tree.paper_keys}, page="a4")
+    assert layout.n_pages > 2
+    first, middle, last = layout.panels[0], layout.panels[1], layout.panels[-1]
+    bracket = layout.brackets[0]
+    assert len(_bracket_line(bracket, first, 5.0, -2.5)) == 3
+    assert _bracket_line(bracket, middle, 5.0, -2.5) == [(5.0, middle.top), (5.0, middle.bottom)]
+    assert len(_bracket_line(bracket, last, 5.0, -2.5)) == 3
+    whole, _, _ = make_layout(tree, names={"all": tree.paper_keys})
+    assert len(_bracket_line(whole.brackets[0], whole.panels[0], 5.0, -2.5)) == 4

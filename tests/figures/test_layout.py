@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from survey_tools.corpus import Corpus
 from survey_tools.errors import ParameterError
-from survey_tools.figures.layout import DendrogramLayout, LegendEntry, layout_dendrogram
+from survey_tools.figures.layout import DendrogramLayout, layout_dendrogram
+from survey_tools.figures.strips import LegendEntry, Swatch, label_swatch
 from survey_tools.figures.style import clean, text_width, wrap
 from survey_tools.paper import Paper
 from survey_tools.settings import FigureSettings
@@ -206,8 +207,8 @@ def test_all_leaves_stand_once_on_pages_that_hold_them(
             layout.rows[panel.first_row].top,
             layout.rows[panel.last_row].bottom,
         )
-        height = layout.grid.panel_top + panel.bottom - panel.top + layout.grid.legend_top
-        assert height < layout.grid.page_height
+        height = layout.grid.panel_top + panel.bottom - panel.top + layout.grid.legend_height
+        assert height < layout.page_height
     if page == "tall":
         assert layout.n_pages == 1
 
@@ -225,8 +226,8 @@ def test_a_fixed_page_shrinks_its_text_until_one_page_holds_all_leaves() -> None
 
 
 def test_a_page_without_room_for_labels_is_refused() -> None:
-    """The complaint says how much room there is and what to do."""
-    with pytest.raises(ParameterError, match=r"leaves \d+ points for labels.*use fewer columns"):
+    """The complaint says what has no room and what to do."""
+    with pytest.raises(ParameterError, match=r"has no room for labels.*use fewer columns"):
         make_layout(make_tree(4), columns=2, width_mm=80, font_size_pt=14)
 
 
@@ -320,11 +321,74 @@ def test_the_legend_explains_every_label_and_fits_the_page(make_taxonomy: Taxono
     layout, _, _ = make_layout(make_tree(6), taxonomy=taxonomy, width_mm=120)
     entries: list[LegendEntry] = [entry for line in layout.legend for entry in line]
     swatches = {entry.swatch: entry.text for entry in entries if entry.swatch is not None}
-    assert swatches == {(i, 20): label for i, label in enumerate(labels)} | {
-        (0, 1): "yes",
-        (-1, 1): "does not",
+    assert swatches == {label_swatch(i, 20): label for i, label in enumerate(labels)} | {
+        label_swatch(0, 1): "yes",
+        Swatch(face="white", is_struck=True): "not filed",
+        Swatch(face="white"): "other",
     }
     for line in layout.legend:
         end = line[-1].x + text_width(line[-1].text, layout.font_size_pt)
         assert end + 2 * layout.grid.panel_lefts[0] <= layout.grid.page_width
         assert [entry.x for entry in line] == sorted({entry.x for entry in line})
+
+
+def lay_out(tree: Tree, n_clusters: int, cut_height: float | None) -> DendrogramLayout:
+    corpus = Corpus(tuple(Paper(key=key, title=key) for key in tree.paper_keys))
+    partition = cut(tree, n_clusters)
+    return layout_dendrogram(tree, corpus, partition, FigureSettings(), cut_height=cut_height)
+
+
+def test_the_cut_line_stands_at_the_height_that_was_set() -> None:
+    """By number it stands midway between merges (1 and 2.5), by height where it was asked."""
+    assert lay_out(THREE, 2, None).cut_height == 1.75
+    assert lay_out(THREE, 2, 1.2).cut_height == 1.2
+
+
+def test_a_cut_above_the_root_has_no_line_and_no_word_in_the_legend() -> None:
+    """The legend calls the cut dashed only where a dashed line is drawn."""
+    beyond, within = lay_out(THREE, 1, 9.0), lay_out(THREE, 2, 1.2)
+    assert beyond.cut_height is None
+    assert "dashed" not in beyond.legend[0][0].text
+    assert "dashed" in within.legend[0][0].text
+
+
+def test_a_legend_that_fills_the_page_is_refused(make_taxonomy: TaxonomyBuilder) -> None:
+    """Rows are not dealt one a page when strips leave no room for them."""
+    labels = {f"axis {i}": [f"{j} {i} " + "long " * 15 for j in range(30)] for i in range(12)}
+    taxonomy = make_taxonomy(labels, {"p0": {}})
+    with pytest.raises(ParameterError, match="has no room for labels, strips and legend"):
+        make_layout(make_tree(60), taxonomy=taxonomy, page="a4", columns=1)
+
+
+def test_a_long_axis_title_is_shortened_not_let_eat_the_page(
+    make_taxonomy: TaxonomyBuilder,
+) -> None:
+    """Three hundred characters above a strip end in an ellipsis after twenty ems."""
+    taxonomy = make_taxonomy({"very long " * 30: ["yes"]}, {"p0": {}})
+    layout, _, _ = make_layout(make_tree(60), taxonomy=taxonomy, page="a4")
+    assert layout.strips[0].title.endswith("…")
+    assert layout.grid.panel_top < 200
+    assert layout.n_pages < 5
+
+
+def test_an_axis_with_more_labels_than_swatches_is_left_out_and_told(
+    make_taxonomy: TaxonomyBuilder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Sixty labels cannot be told apart by six colours and six hatches."""
+    taxonomy = make_taxonomy({"big": [f"l{i}" for i in range(60)], "small": ["a", "b"]}, {"p0": {}})
+    layout, _, _ = make_layout(make_tree(6), taxonomy=taxonomy)
+    assert [strip.title for strip in layout.strips] == ["Small"]
+    assert "axis big has 60 labels, more than the 36" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_lone_labels_of_different_names_are_explained_axis_by_axis(
+    make_taxonomy: TaxonomyBuilder,
+) -> None:
+    """Each lone label stands beside its own axis, in its own case."""
+    taxonomy = make_taxonomy({"sensor": ["RGB-D"], "task": ["Detection"]}, {"p0": {}})
+    layout, _, _ = make_layout(make_tree(4), taxonomy=taxonomy)
+    texts = [entry.text for line in layout.legend[1:] for entry in line]
+    assert texts == [
+        *("strips:", "Sensor:", "RGB-D", "other", "Task:", "Detection", "other", "not filed"),
+    ]

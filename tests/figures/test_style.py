@@ -23,6 +23,7 @@ from survey_tools.figures.style import (
     figure_style,
     render_svg,
     save_figure,
+    shorten,
     text_width,
     wrap,
 )
@@ -237,3 +238,19 @@ def test_palette_colours_are_told_apart_in_grey_or_by_colour_blind_eyes() -> Non
     okabe_ito |= {"#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
     assert set(PALETTE) <= okabe_ito
     assert len(set(PALETTE)) == len(PALETTE)
+
+
+def test_a_word_of_a_hundred_thousand_letters_is_split_in_no_time() -> None:
+    """Work grows with the letters, not with their square (a second would be a square)."""
+    lines = wrap("a" * 100_000, 100, 6.5)
+    assert "".join(lines) == "a" * 100_000
+    assert max(text_width(line, 6.5) for line in lines) <= 100
+
+
+def test_a_text_is_shortened_at_a_word() -> None:
+    """A text that fits stays; one that does not ends in an ellipsis within the width."""
+    assert shorten("short", 100, 6.5) == "short"
+    cut = shorten("one two three four five six seven eight nine ten", 60, 6.5)
+    assert cut.endswith("…")
+    assert text_width(cut, 6.5) <= 60
+    assert "one two three four five".startswith(cut[:-1])
