@@ -70,7 +70,9 @@ def render_report(
 
 def _printable(value: object) -> object:
     """Replace control and direction-changing characters in plain text; markup stays."""
-    return clean(value) if type(value) is str else value
+    if type(value) is not str:
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in value)
 
 
 def _inline_svg(source: str) -> Markup:
@@ -79,7 +81,7 @@ def _inline_svg(source: str) -> Markup:
 
 
 def _number(value: float | None, decimals: int = 3) -> str:
-    return "–" if value is None else f"{value:.{decimals}f}".replace("-", "−")
+    return "–" if value is None else f"{value:z.{decimals}f}".replace("-", "−")
 
 
 def _web_link(url: str | None) -> str | None:

@@ -103,7 +103,7 @@ def _describe_tree(result: StudyResult) -> str:
     linkage, metric = printed_name(clustering.linkage), printed_name(clustering.metric)
     return (
         f"Papers, sorted by key, are merged by {linkage} linkage on {metric} distances rounded to "
-        f"12 decimals (scipy), {order}, and the tree is cut {where}."
+        f"12 decimals, merge heights rounded to 10 (scipy), {order}, and the tree is cut {where}."
     )
 
 

@@ -287,3 +287,16 @@ def test_a_browser_shows_every_title_and_runs_nothing(hostile_folder: Path, tmp_
         a for tag, a in page.elements if tag == "g" and (a.get("id") or "").startswith("leaf-")
     ]
     assert len(leaves) == len(PAPERS) == len(SIX_PAPERS)
+
+
+def test_terms_are_separated_and_control_characters_are_not_printed(tmp_path: Path) -> None:
+    """Lists keep the blank after the comma; characters that reverse or break text do not pass."""
+    papers = [*SIX_PAPERS[1:], {**SIX_PAPERS[0], "title": "Masked \u202epixel\x00 reconstruction"}]
+    survey = make_survey(tmp_path / "survey", papers=papers)
+    run_study(survey, tmp_path / "out", command="report")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert re.search(r"<td>\w+, \w+", page)
+    assert "Masked  pixel  reconstruction" in page
+    assert "\u202e" not in page
+    assert "\x00" not in page
+    assert "−0.000" not in page
