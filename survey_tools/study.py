@@ -17,7 +17,7 @@ from survey_tools.clusters import describe_clusters
 from survey_tools.corpus import Corpus
 from survey_tools.crosscheck import CELLS, crosscheck
 from survey_tools.distances import measure_distances
-from survey_tools.documents import read_bytes, read_yaml
+from survey_tools.documents import parse_yaml, read_bytes
 from survey_tools.errors import DataError, ParameterError
 from survey_tools.figures.contingency import draw_contingency
 from survey_tools.figures.dendrogram import draw_dendrogram
@@ -31,9 +31,9 @@ from survey_tools.report.page import render_report
 from survey_tools.report.setup import write_setup
 from survey_tools.results import StudyResult
 from survey_tools.settings import SurveySettings
-from survey_tools.subtrees import AttachedName, SubtreeFile, attach_names, read_subtrees
-from survey_tools.taxonomy import Taxonomy, read_taxonomy
-from survey_tools.text import build_features, count_text_sources, read_stop_words
+from survey_tools.subtrees import AttachedName, SubtreeFile, attach_names, parse_subtrees
+from survey_tools.taxonomy import Taxonomy, parse_taxonomy
+from survey_tools.text import build_features, count_text_sources, parse_stop_words, read_stop_words
 from survey_tools.tree import cut_by_settings, to_newick
 
 __all__ = ["Command", "Study", "analyse", "bundled_survey", "read_study", "run_study"]
@@ -105,20 +105,29 @@ def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Stud
     overrides = dict(overrides or {})
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; a survey is a folder with {SETTINGS_FILE}")
-    settings = _read_settings(folder, overrides)
-    files = [SETTINGS_FILE, settings.papers]
-    corpus = parse_papers(
-        read_bytes(folder / settings.papers), source=str(folder / settings.papers)
-    )
+    digests: dict[str, str] = {}
+
+    def read(name: str) -> tuple[bytes, str]:
+        """Read an input once: what is parsed is what the manifest's digest is of."""
+        data = read_bytes(folder / name)
+        digests[name] = sha256_of(data)
+        return data, str(folder / name)
+
+    settings = _parse_settings(*read(SETTINGS_FILE), overrides)
+    data, source = read(settings.papers)
+    corpus = parse_papers(data, source=source)
     taxonomy, subtree_file = None, SubtreeFile()
     if settings.taxonomy is not None:
-        taxonomy = read_taxonomy(folder / settings.taxonomy, corpus)
-        files.append(settings.taxonomy)
+        data, source = read(settings.taxonomy)
+        taxonomy = parse_taxonomy(parse_yaml(data, source=source), corpus)
     if settings.subtrees is not None:
-        subtree_file = read_subtrees(folder / settings.subtrees, corpus)
-        files.append(settings.subtrees)
-    if settings.text.stop_words not in ("none", "english"):
-        files.append(settings.text.stop_words)
+        data, source = read(settings.subtrees)
+        subtree_file = parse_subtrees(parse_yaml(data, source=source), corpus)
+    if settings.text.stop_words in ("none", "english"):
+        stop_words = read_stop_words(settings.text.stop_words, folder)
+    else:
+        data, source = read(settings.text.stop_words)
+        stop_words = parse_stop_words(data, source=source)
     return Study(
         folder=folder,
         settings=settings,
@@ -126,13 +135,13 @@ def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Stud
         corpus=corpus,
         taxonomy=taxonomy,
         subtree_file=subtree_file,
-        stop_words=read_stop_words(settings.text.stop_words, folder),
-        digests={name: sha256_of(read_bytes(folder / name)) for name in files},
+        stop_words=stop_words,
+        digests=digests,
     )
 
 
-def _read_settings(folder: Path, overrides: Mapping[str, Any]) -> SurveySettings:
-    document = read_yaml(folder / SETTINGS_FILE)
+def _parse_settings(data: bytes, source: str, overrides: Mapping[str, Any]) -> SurveySettings:
+    document = parse_yaml(data, source=source)
     settings = document.validate(SurveySettings)
     if not overrides:
         return settings

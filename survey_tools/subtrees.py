@@ -8,11 +8,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from survey_tools.corpus import Corpus
-from survey_tools.documents import nearest, read_yaml
+from survey_tools.documents import YamlDocument, nearest, read_yaml
 from survey_tools.errors import DataError
 from survey_tools.tree import Subtree, Tree
 
-__all__ = ["AttachedName", "SubtreeFile", "SubtreeName", "attach_names", "read_subtrees"]
+__all__ = [
+    "AttachedName",
+    "SubtreeFile",
+    "SubtreeName",
+    "attach_names",
+    "parse_subtrees",
+    "read_subtrees",
+]
 
 
 _ROUNDING = 1e-9  # 0.66 - 0.06 is more than 0.6 in binary fractions
@@ -97,7 +104,11 @@ def read_subtrees(path: Path, corpus: Corpus) -> SubtreeFile:
     DataError
         Naming file, line and key, for a repeated name or an unknown paper too.
     """
-    document = read_yaml(path)
+    return parse_subtrees(read_yaml(path), corpus)
+
+
+def parse_subtrees(document: YamlDocument, corpus: Corpus) -> SubtreeFile:
+    """Check names of sub-trees that have been read; see `read_subtrees`."""
     file = document.validate(SubtreeFile)
     seen: dict[str, int] = {}
     for i, entry in enumerate(file.names):

@@ -22,6 +22,7 @@ __all__ = [
     "Label",
     "Taxonomy",
     "TaxonomyFile",
+    "parse_taxonomy",
     "read_taxonomy",
 ]
 
@@ -232,7 +233,11 @@ def read_taxonomy(path: Path, corpus: Corpus | None = None) -> Taxonomy:
         label, parent or paper, a label given twice, parents that form a circle, a name
         that could be mistaken in combined classes (``a + b``).
     """
-    document = read_yaml(path)
+    return parse_taxonomy(read_yaml(path), corpus)
+
+
+def parse_taxonomy(document: YamlDocument, corpus: Corpus | None = None) -> Taxonomy:
+    """Check a taxonomy that has been read; see `read_taxonomy`."""
     file = document.validate(TaxonomyFile)
     axes = []
     for name, entry in file.axes.items():

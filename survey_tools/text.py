@@ -40,6 +40,7 @@ __all__ = [
     "count_text_sources",
     "join_fields",
     "limit_terms",
+    "parse_stop_words",
     "read_stop_words",
     "text_source",
     "tokenise",
@@ -136,8 +137,12 @@ def read_stop_words(name: str, folder: Path) -> frozenset[str]:
     if name == "english":
         return frozenset(ENGLISH_STOP_WORDS)
     path = folder / name
-    lines = decode_utf8(read_bytes(path), str(path)).splitlines()
-    words = (line.strip() for line in lines)
+    return parse_stop_words(read_bytes(path), source=str(path))
+
+
+def parse_stop_words(data: bytes, *, source: str) -> frozenset[str]:
+    """Parse a file of stop words, one a line; see `read_stop_words`."""
+    words = (line.strip() for line in decode_utf8(data, source).splitlines())
     return frozenset(word for word in words if word and not word.startswith("#"))
 
 
