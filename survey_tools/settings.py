@@ -202,7 +202,8 @@ class FigureSettings(Settings):
     font_size_pt: Annotated[float, Field(ge=4, le=14)] = 6.5
     """Text size of the leaves, in points; the largest tried where a page has a fixed size."""
     min_font_size_pt: Annotated[float, Field(ge=3, le=14)] = 5.0
-    """Smallest text size tried to bring all leaves onto one A4 or letter page, in points."""
+    """Smallest text size tried to bring all leaves onto one A4 or letter page, in points; where
+    they need several, text is made up to half a point smaller if that saves a page."""
     leaf_label: Literal["title", "key", "author-year"] = "title"
     """What is written at a leaf."""
     formats: Annotated[tuple[ImageFormat, ...], Field(min_length=1)] = ("pdf", "svg", "png")

@@ -47,6 +47,8 @@ from survey_tools.tree import Tree
 
 __all__ = ["ClusterBar", "DendrogramLayout", "layout_dendrogram"]
 
+_WORTH_A_PAGE_PT = 0.5  # text is made so much smaller if that saves a page
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterBar:
@@ -155,7 +157,7 @@ def layout_dendrogram(
             f"strips and legend at {settings.font_size_pt:g} points; use fewer columns, a wider "
             "page, smaller text or shorter names"
         )
-    best = fits[-1] if fits[-1].panels[-1].page == 0 else fits[0]
+    best = _choose(fits)
     node_y = _node_positions(tree, best.rows)
     return DendrogramLayout(
         rows=best.rows,
@@ -175,6 +177,14 @@ def layout_dendrogram(
             f"{printed_name(tree.metric)} distance (no unit)"
         ),
     )
+
+
+def _choose(fits: Sequence[_Fit]) -> _Fit:
+    """Choose among text sizes, largest first: one page, else fewer pages if little smaller."""
+    if fits[-1].panels[-1].page == 0:
+        return fits[-1]
+    near = [fit for fit in fits if fit.size >= fits[0].size - _WORTH_A_PAGE_PT]
+    return min(near, key=lambda fit: (fit.panels[-1].page, -fit.size))
 
 
 def _fit(

@@ -392,3 +392,17 @@ def test_lone_labels_of_different_names_are_explained_axis_by_axis(
     assert texts == [
         *("strips:", "Sensor:", "RGB-D", "other", "Task:", "Detection", "other", "not filed"),
     ]
+
+
+def test_text_is_made_a_little_smaller_to_save_a_page() -> None:
+    """Leaves that just miss a number of pages get it at up to half a point less, not below."""
+    saved = []
+    for n_papers in range(150, 260, 5):
+        layout, _, _ = make_layout(make_tree(n_papers), page="a4", min_font_size_pt=5.0)
+        fixed, _, _ = make_layout(make_tree(n_papers), page="a4", min_font_size_pt=6.5)
+        assert layout.n_pages <= fixed.n_pages
+        assert layout.n_pages == 1 or layout.font_size_pt >= 6.0
+        assert layout.font_size_pt == 6.5 or layout.n_pages < fixed.n_pages
+        saved.append(layout.n_pages < fixed.n_pages)
+    assert any(saved)
+    assert not all(saved)
