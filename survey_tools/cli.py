@@ -31,7 +31,8 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 app = typer.Typer(
     name="survey-tools",
     help="Write, analyse and review literature surveys.",
-    epilog="Exit codes: 0 fine, 1 the data, the settings or the disk are wrong, 2 wrong usage.",
+    epilog="Exit codes: 0 fine, 1 the data, the settings or the disk are wrong, 2 wrong usage, "
+    "130 interrupted.",
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -250,7 +251,7 @@ def _one_line_errors(*, debug: bool) -> Iterator[None]:
         is_interrupt = isinstance(error.__cause__ or error, KeyboardInterrupt)
         if debug or not is_interrupt:
             raise
-        typer.echo("interrupted; the output folder is as it was", err=True)
+        typer.echo("interrupted; no output folder is half written", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

@@ -57,17 +57,17 @@ def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()
         folder = Path(os.path.realpath(folder))
         if folder == target or target in folder.parents:
             raise OutputError(f"{target}: output must not replace the folder {folder}")
-    made = [folder for folder in target.parents if not folder.exists()]
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     with _os_errors(target):
         _remove_leftovers(target)  # first: it may restore what must then not be replaced
         if target.exists() and not target.is_dir():
             raise OutputError(f"{target}: is a file; name a folder for the output")
         _check_replaceable(target, command)
-        partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir()
+        made = [folder for folder in target.parents if not folder.exists()]
     try:
         with _os_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial.mkdir()
             yield partial
             _check_replaceable(target, command)  # again: files may have come meanwhile
             _move_into_place(partial, target)

@@ -457,3 +457,17 @@ def test_a_file_that_came_during_the_run_is_not_deleted(tmp_path: Path) -> None:
 def test_the_manifest_has_the_name_that_is_looked_for() -> None:
     """Renaming it would make every earlier folder foreign."""
     assert output.MANIFEST == "manifest.json"
+
+
+def test_parents_made_in_vain_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the temporary folder cannot be made, neither can it leave empty parents behind."""
+    make = Path.mkdir
+
+    def fail_at_the_last(path: Path, *args: object, **options: object) -> None:
+        if ".partial-" in path.name:
+            raise OSError(28, "No space left on device", str(path))
+        make(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", fail_at_the_last)
+    assert "No space left on device" in refusal(tmp_path / "deep" / "deeper" / "out")
+    assert names_in(tmp_path) == []

@@ -104,7 +104,6 @@ def divide_page(
     longest_label: float,
     strip_titles: Sequence[str],
     n_lanes: int,
-    legend_height: float = 0.0,
 ) -> PageGrid | None:
     """Divide the width of a page between tree, strips, labels and names of sub-trees.
 
@@ -120,7 +119,8 @@ def divide_page(
     Returns
     -------
     PageGrid or None
-        None if too little room is left for the labels.
+        None if too little room is left for the labels. The height of the legend is not
+        known before its width is; it is left at 0.
     """
     page_width = POINTS_PER_MM * (
         settings.width_mm if settings.page == "tall" else _PAGES_MM[settings.page][0]
@@ -155,7 +155,7 @@ def divide_page(
         name_left=bracket_left + n_lanes * LANE_PT + PAD_PT,
         label_width=label_width,
         name_width=name_width,
-        legend_height=legend_height,
+        legend_height=0.0,
     )
 
 
