@@ -1,19 +1,14 @@
 """Paper: the frozen record that travels through the whole house."""
 
 import json
-import re
 from dataclasses import dataclass, fields
 from typing import Literal
 
-__all__ = ["Paper", "TextSource", "check_arxiv_id", "paper_to_json"]
+from survey_tools.arxiv_id import parse_arxiv_id
+
+__all__ = ["Paper", "TextSource", "paper_to_json"]
 
 TextSource = Literal["abstract", "digest", "none"]
-
-_NEW_ARXIV_ID = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(v[1-9][0-9]*)?")
-_OLD_ARXIV_ID = re.compile(
-    r"[a-z]+(-[a-z]+)*(\.[A-Z]{2})?/[0-9]{2}(0[1-9]|1[0-2])[0-9]{3}(v[1-9][0-9]*)?"
-)
-_FIRST_NEW_MONTH = (7, 4)  # year, month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +65,14 @@ class Paper:
 
     @property
     def arxiv_base_id(self) -> str | None:
-        """The arXiv id without its version: ``2111.06377v2`` -> ``2111.06377``."""
-        return re.sub(r"v\d+$", "", self.arxiv_id) if self.arxiv_id else None
+        """The canonical arXiv id, without version and class: ``cs.CV/0601001v2`` -> ``cs/0601001``.
+
+        Raises
+        ------
+        DataError
+            If ``arxiv_id`` is no arXiv id.
+        """
+        return parse_arxiv_id(self.arxiv_id).base if self.arxiv_id else None
 
     @property
     def author_year(self) -> str:
@@ -84,35 +85,6 @@ class Paper:
                 len(surnames), f"{surnames[0]} et al."
             )
         return f"{who} ({self.year})" if self.year is not None else who
-
-
-def check_arxiv_id(arxiv_id: str) -> str | None:
-    """Say what is wrong with an arXiv id, or return None.
-
-    Ids are ``YYMM.NNNN`` until 2014-12 and ``YYMM.NNNNN`` since 2015-01; before
-    2007-04 ``archive/YYMMNNN``. A lost trailing zero (``2106.0825``, the mark of an
-    id that was once read as a number) is thereby seen.
-
-    References
-    ----------
-    .. [1] arXiv, "Understanding the arXiv identifier",
-       https://info.arxiv.org/help/arxiv_identifier.html
-    """
-    match = _NEW_ARXIV_ID.fullmatch(arxiv_id)
-    if match:
-        year, month, number = int(match[1]), int(match[2]), match[3]
-        if not 1 <= month <= 12:
-            return f"arXiv id {arxiv_id!r} has month {match[2]}"
-        if (year, month) < _FIRST_NEW_MONTH:
-            return f"arXiv id {arxiv_id!r} must be written archive/YYMMNNN before 2007-04"
-        n_digits = 5 if year >= 15 else 4
-        if len(number) != n_digits:
-            hint = "; was it once read as a number?" if len(number) < n_digits else ""
-            return f"arXiv id {arxiv_id!r} needs {n_digits} digits after the point{hint}"
-        return None
-    if _OLD_ARXIV_ID.fullmatch(arxiv_id):
-        return None
-    return f"{arxiv_id!r} is no arXiv id (allowed: 2111.06377, 2111.06377v2, cs.CV/0601001)"
 
 
 def paper_to_json(paper: Paper) -> str:

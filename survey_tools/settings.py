@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from survey_tools.paper import check_arxiv_id
+from survey_tools.arxiv_id import check_arxiv_id
 
 __all__ = [
     "ClusteringSettings",

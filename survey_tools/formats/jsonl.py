@@ -10,10 +10,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from survey_tools.arxiv_id import check_arxiv_id
 from survey_tools.corpus import Corpus
 from survey_tools.documents import decode_utf8, describe_problem, read_bytes
 from survey_tools.errors import DataError
-from survey_tools.paper import Paper, check_arxiv_id, paper_to_json
+from survey_tools.paper import Paper, paper_to_json
 
 __all__ = ["parse_papers", "read_papers", "serialise_papers", "write_papers"]
 

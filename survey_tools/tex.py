@@ -1,0 +1,121 @@
+r"""TeX as it stands in titles, names and abstracts: accents to letters, wrapped lines to text.
+
+arXiv's OAI-PMH records and bulk snapshot hold what the submitter typed
+(``Schr\"odinger``, hard line breaks); its Atom feed holds Unicode. One normaliser for all
+sources makes the same paper the same text, so that a change of source is no update.
+"""
+
+import re
+import unicodedata
+
+__all__ = ["decode_tex", "normalise_text", "title_key"]
+
+_COMBINING = {
+    "`": "\u0300",
+    "'": "\u0301",
+    "^": "\u0302",
+    "~": "\u0303",
+    "=": "\u0304",
+    "u": "\u0306",
+    ".": "\u0307",
+    '"': "\u0308",
+    "r": "\u030a",
+    "H": "\u030b",
+    "v": "\u030c",
+    "d": "\u0323",
+    "c": "\u0327",
+    "k": "\u0328",
+    "b": "\u0331",
+}
+_LETTERS = {
+    "ss": "ß", "o": "ø", "O": "Ø", "l": "ł", "L": "Ł", "ae": "æ", "AE": "Æ", "oe": "œ",
+    "OE": "Œ", "aa": "å", "AA": "Å", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ",
+    "TH": "Þ", "dj": "đ", "DJ": "Đ", "ng": "ŋ", "NG": "Ŋ",
+}  # fmt: skip
+_BASE = r"(?:\\(?P<dotless{n}>[ij])(?![A-Za-z])|(?P<letter{n}>[^\W\d_]))"
+# \'e  \' e  \'{e}  {\'e}  \v{c}  \v c  \'\i  \'{\i}; \letter accents need a blank or a brace
+_ACCENT = re.compile(
+    r"(?P<outer>\{)?\\(?P<accent>[`'^\"~=.]\s*|[uvHcdbkr](?=[\s{]|\\[ij])\s*)"
+    r"(?:\{\s*" + _BASE.format(n=1) + r"\s*\}|" + _BASE.format(n=2) + r")(?(outer)\}|)"
+)
+_LETTER = re.compile(
+    r"(?P<outer>\{)?\\(?P<name>ss|[oO]|[lL]|ae|AE|oe|OE|aa|AA|[ij]|dh|DH|th|TH|dj|DJ|ng|NG)"
+    r"(?![A-Za-z])(?:\{\}| (?=\S))?(?(outer)\}|)"
+)
+_ESCAPED = re.compile(r"\\([&%#_])")
+# Mathematics is left alone: there \= and \' are no accents. An unpaired $ opens nothing.
+_MATH = re.compile(r"(?<!\\)(\$\$.+?(?<!\\)\$\$|\$.+?(?<!\\)\$)", re.DOTALL)
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+_MACRO = re.compile(r"\\([A-Za-z]+)\s*")
+_FONT_MACRO = re.compile(
+    "bf|cal|em|emph|frak|it|math(?:bb|bf|cal|frak|it|rm|scr|sf|tt)|mbox|operatorname|rm|sc|sf"
+    "|text(?:bf|it|rm|sc|sf|tt)?|tt"
+)
+_NO_LETTER = re.compile(r"[\W_]+")
+_NO_ASCII_LETTER = re.compile(r"[^0-9a-z]+")
+
+
+def decode_tex(text: str) -> str:
+    r"""Turn TeX accents and letters into Unicode: ``Schr\"{o}dinger`` -> ``Schrödinger``.
+
+    Mathematics between dollar signs and all other macros stay as they are.
+    """
+    if "\\" not in text:
+        return text
+    parts = _MATH.split(text)  # odd parts are mathematics
+    parts[::2] = [_decode_accents(part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _decode_accents(text: str) -> str:
+    text = _ACCENT.sub(_compose, text)
+    text = _LETTER.sub(lambda match: _LETTERS[match["name"]], text)
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _compose(match: re.Match[str]) -> str:
+    letter = match["letter1"] or match["letter2"] or match["dotless1"] or match["dotless2"]
+    return unicodedata.normalize("NFC", letter + _COMBINING[match["accent"].strip()])
+
+
+def normalise_text(text: str) -> str:
+    """Decode TeX, compose Unicode (NFC), drop control characters, and unwrap lines.
+
+    Any run of white space becomes one blank; blanks at both ends go.
+    """
+    text = decode_tex(text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if not text.isprintable():  # line breaks are not printable either, so this is a first look
+        text = _ILLEGAL.sub("", text)
+    return " ".join(text.split())
+
+
+def title_key(title: str) -> str:
+    r"""Reduce a title to what must be equal in two writings of it.
+
+    TeX is decoded, braces and dollar signs go, font macros go with their braces, other
+    macros leave their name (``\alpha`` -> ``alpha``, but ``\ell`` -> ``l``), accents and case
+    go, and all but letters and digits becomes one blank.
+
+    Returns
+    -------
+    str
+        Words joined by single blanks; empty for a title without letters and digits.
+    """
+    if "\\" in title:
+        title = _MACRO.sub(_macro_letters, decode_tex(title))
+    for sign in "{}$":
+        title = title.replace(sign, "")
+    if title.isascii():
+        return _NO_ASCII_LETTER.sub(" ", title.lower()).strip()
+    title = unicodedata.normalize("NFKD", title).casefold()
+    title = "".join(sign for sign in title if not unicodedata.combining(sign))
+    return _NO_LETTER.sub(" ", title).strip()
+
+
+def _macro_letters(match: re.Match[str]) -> str:
+    name = match[1]
+    if _FONT_MACRO.fullmatch(name):
+        return ""
+    return "l" if name == "ell" else f"{name} "
