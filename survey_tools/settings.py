@@ -17,6 +17,7 @@ __all__ = [
     "CrosscheckSettings",
     "CutSettings",
     "FigureSettings",
+    "HarvestSettings",
     "LinkageMethod",
     "Metric",
     "Settings",
@@ -212,6 +213,26 @@ class FigureSettings(Settings):
     """Resolution of PNG files, in dots per inch."""
 
 
+class HarvestSettings(Settings):
+    """Where and how arXiv is asked; variables such as SURVEY_TOOLS_API_URL go before the file."""
+
+    api_url: Annotated[str, Field(pattern=r"^https?://")] = "https://export.arxiv.org/api/query"
+    """Address of the Atom API, or of a mirror or local server that behaves like it."""
+    oai_url: Annotated[str, Field(pattern=r"^https?://")] = "https://oaipmh.arxiv.org/oai"
+    """Address of the OAI-PMH service, or of a mirror or local server that behaves like it."""
+    gap_s: Annotated[float, Field(ge=0)] = 3.0
+    """Seconds between two requests; arXiv's terms ask for 3, so it may only be raised, except
+    for a server on this machine."""
+    contact: str | None = None
+    """How arXiv can reach you, for example an address of mail; sent with every request."""
+    page_size: Annotated[int, Field(ge=1, le=2000)] = 1000
+    """Results a request to the Atom API."""
+    patience_s: Annotated[float, Field(ge=0)] = 7200.0
+    """Seconds that cool-downs and waits after faults may take in all before the run ends."""
+    deadline_s: Annotated[float, Field(gt=0)] = 240.0
+    """Seconds after which a request is given up; arXiv's own proxy needs up to 183."""
+
+
 class SurveySettings(Settings):
     """``survey.yaml``: the files of a survey and every setting of its analysis."""
 
@@ -237,6 +258,8 @@ class SurveySettings(Settings):
     """How agreement is tested."""
     figures: FigureSettings = FigureSettings()
     """How figures are printed."""
+    harvest: HarvestSettings = HarvestSettings()
+    """Where and how arXiv is asked."""
 
     @field_validator("arxiv_id")
     @classmethod

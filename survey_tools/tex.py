@@ -83,12 +83,14 @@ def normalise_text(text: str) -> str:
 
     Any run of white space becomes one blank; blanks at both ends go.
     """
-    text = decode_tex(text)
+    text = decode_tex(text).strip().replace("\n", " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    if not text.isprintable():  # line breaks are not printable either, so this is a first look
-        text = _ILLEGAL.sub("", text)
-    return " ".join(text.split())
+    if not text.isprintable():  # other white space than blanks, or control characters
+        text = " ".join(_ILLEGAL.sub("", text).split())
+    return text
 
 
 def title_key(title: str) -> str:

@@ -4,6 +4,7 @@ What `write_papers` wrote comes back byte for byte: ``serialise(parse(data)) == 
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from survey_tools.documents import decode_utf8, describe_problem, read_bytes
 from survey_tools.errors import DataError
 from survey_tools.paper import Paper, paper_to_json
 
-__all__ = ["parse_papers", "read_papers", "serialise_papers", "write_papers"]
+__all__ = ["parse_papers", "read_papers", "serialise_papers", "update_papers", "write_papers"]
 
 _PAPER = TypeAdapter(Paper)
 _FIELDS = list(Paper.__dataclass_fields__)
@@ -117,6 +118,24 @@ def _refuse_repeated_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def serialise_papers(corpus: Corpus) -> bytes:
     """Write a corpus as canonical JSON lines, in its own order."""
     return "".join(paper_to_json(paper) + "\n" for paper in corpus).encode()
+
+
+def update_papers(data: bytes, changed: Mapping[str, Paper]) -> bytes:
+    """Replace papers in the bytes of a JSON-lines file; every other line stays byte for byte.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that `parse_papers` takes.
+    changed : mapping of str to Paper
+        New content by key.
+    """
+    lines = data.split(b"\n")
+    for i, line in enumerate(lines):
+        if line.strip() and (key := json.loads(line)["key"]) in changed:
+            end = b"\r" if line.endswith(b"\r") else b""
+            lines[i] = paper_to_json(changed[key]).encode() + end
+    return b"\n".join(lines)
 
 
 def write_papers(corpus: Corpus, path: Path) -> None:

@@ -1,7 +1,4 @@
-"""The command line: arguments, progress, messages, exit codes. Nothing is computed here.
-
-Heavy libraries are imported inside the commands, so that ``--help`` stays fast.
-"""
+"""The commands that read a survey folder and write an output folder."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +8,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-__all__ = ["app", "main"]
+from survey_tools.cli.terminal import (
+    DebugOption,
+    QuietOption,
+    log_to_stderr,
+    one_line,
+    one_line_errors,
+    parse_assignments,
+    rich_bar,
+)
+
+__all__ = ["add_commands"]
 
 # Shares of a run in per cent, for the progress bar; from benchmarks/run_mim.md.
 _STAGE_SHARES = {
@@ -25,20 +32,6 @@ _STAGE_SHARES = {
     "report": 1,
 }
 StudyCommand = Literal["run", "cluster", "crosscheck", "report"]
-EXIT_WRONG_DATA = 1
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
-app = typer.Typer(
-    name="survey-tools",
-    help="Write, analyse and review literature surveys.",
-    epilog="Exit codes: 0 fine, 1 the data, the settings or the disk are wrong, 2 wrong usage, "
-    "130 interrupted.",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 SurveyArgument = Annotated[
     Path | None,
@@ -108,22 +101,17 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-@app.callback(invoke_without_command=True)
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-) -> None:
-    if version:
-        from survey_tools import __version__
-
-        typer.echo(f"survey-tools {__version__}")
-        raise typer.Exit
+def add_commands(app: typer.Typer) -> None:
+    """Add run, cluster, crosscheck and report to the program."""
+    _add_study_command(app, "run", "Cluster, cross-check and report, all in one.")
+    _add_study_command(app, "cluster", "Build the tree, cut it, draw the dendrogram.")
+    _add_study_command(app, "crosscheck", "Compare the clusters with the manual taxonomy.")
+    _add_study_command(app, "report", "Write the report alone, one offline page.")
 
 
-def _add_study_command(command: StudyCommand, purpose: str) -> None:
+def _add_study_command(app: typer.Typer, command: StudyCommand, purpose: str) -> None:
     """Add a command that reads a survey folder and writes an output folder."""
 
     @app.command(command, help=purpose)
@@ -150,27 +138,6 @@ def _add_study_command(command: StudyCommand, purpose: str) -> None:
         _execute(command, survey, out, options, settings or [], quiet=quiet, debug=debug)
 
 
-_add_study_command("run", "Cluster, cross-check and report, all in one.")
-_add_study_command("cluster", "Build the tree, cut it, draw the dendrogram.")
-_add_study_command("crosscheck", "Compare the clusters with the manual taxonomy.")
-_add_study_command("report", "Write the report alone, one offline page.")
-
-
-@app.command()
-def schema(
-    name: Annotated[str, typer.Argument(metavar="FILE", help="survey, taxonomy or subtrees.")],
-    debug: DebugOption = False,
-) -> None:
-    """Print the JSON Schema of a survey file.
-
-    Editors that speak YAML check and complete the file against it.
-    """
-    with _one_line_errors(debug=debug):
-        from survey_tools.schemas import schema_text
-
-        typer.echo(schema_text(name), nl=False)
-
-
 def _execute(
     command: StudyCommand,
     survey: Path | None,
@@ -183,12 +150,12 @@ def _execute(
 ) -> None:
     from survey_tools.errors import ParameterError, count
 
-    with _one_line_errors(debug=debug):
-        assigned = _parse_assignments(assignments)
+    with one_line_errors(debug=debug):
+        assigned = parse_assignments(assignments)
         if twice := sorted(options.keys() & assigned.keys()):
             raise ParameterError(f"{twice[0]} is given twice, by its own option and by --set")
         overrides = {**options, **assigned}
-        with _log_and_progress(quiet=quiet) as progress:
+        with log_to_stderr(quiet=quiet), _progress(is_shown=_has_terminal(quiet)) as progress:
             from survey_tools.study import bundled_survey, run_study
 
             folder = survey or bundled_survey()
@@ -199,10 +166,10 @@ def _execute(
     if quiet:
         return
     for warning in result.warnings:
-        typer.echo(f"note: {_one_line(warning)}", err=True)
+        typer.echo(f"note: {one_line(warning)}", err=True)
     if result.crosscheck is not None and command in ("run", "crosscheck"):
         for axis in result.crosscheck.axes:
-            typer.echo(f"{_one_line(axis.title)}: {axis.verdict}")
+            typer.echo(f"{one_line(axis.title)}: {axis.verdict}")
     typer.echo(f"{count(result.partition.n_groups, 'cluster')} of {len(result.corpus)} papers")
     shown = {"figures": "figures", "tables": "tables", "report": "report.html"}
     for what, name in shown.items():
@@ -210,64 +177,8 @@ def _execute(
             typer.echo(f"{what}: {target / name}")
 
 
-def _parse_assignments(assignments: list[str]) -> dict[str, Any]:
-    """Read ``--set name=value``; values are YAML, so numbers, lists and null work."""
-    if not assignments:
-        return {}
-    from survey_tools.documents import parse_yaml
-    from survey_tools.errors import ParameterError
-
-    parsed: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or not name.strip():
-            raise ParameterError(f"--set {assignment}: write NAME=VALUE, for example text.min_df=3")
-        document = parse_yaml(
-            f"value: {text}".encode(errors="surrogateescape"), source=f"--set {name}"
-        )
-        parsed[name.strip()] = document.data["value"]
-    return parsed
-
-
-def _one_line(text: str) -> str:
-    """Keep what data files say from breaking lines or commanding the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-@contextmanager
-def _one_line_errors(*, debug: bool) -> Iterator[None]:
-    """Turn errors that a user can cause into one line and exit code 1."""
-    from survey_tools.errors import SurveyToolsError
-
-    try:
-        yield
-    except SurveyToolsError as error:
-        if debug:
-            raise
-        typer.echo(f"error: {_one_line(str(error))}", err=True)
-        raise typer.Exit(EXIT_WRONG_DATA) from None
-    except (KeyboardInterrupt, RuntimeError) as error:
-        # while a class is being made (matplotlib's, at import), Python 3.11 wraps the former
-        is_interrupt = isinstance(error.__cause__ or error, KeyboardInterrupt)
-        if debug or not is_interrupt:
-            raise
-        typer.echo("interrupted; no output folder is half written", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-@contextmanager
-def _log_and_progress(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """Show log warnings on stderr, and a progress bar where stderr is a terminal."""
-    import logging
-
-    handler = logging.NullHandler() if quiet else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    logging.getLogger("survey_tools").addHandler(handler)
-    try:
-        with _progress(is_shown=not quiet and sys.stderr.isatty()) as show:
-            yield show
-    finally:
-        logging.getLogger("survey_tools").removeHandler(handler)
+def _has_terminal(quiet: bool) -> bool:
+    return not quiet and sys.stderr.isatty()
 
 
 @contextmanager
@@ -276,10 +187,8 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
     if not is_shown:
         yield lambda _stage, _share: None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
-        Progress,
         SpinnerColumn,
         TextColumn,
         TimeElapsedColumn,
@@ -294,7 +203,7 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with rich_bar(*columns) as bar:
         task = bar.add_task("loading", total=sum(_STAGE_SHARES.values()))
 
         def show(stage: str, share: float) -> None:
@@ -304,8 +213,3 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
             bar.update(task, description=stage, completed=done)
 
         yield show
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -1,0 +1,234 @@
+"""Harvest by OAI-PMH: all papers of a set that changed in a span of days.
+
+A span is followed by resumption tokens, but what is kept as its checkpoint is the last
+datestamp: arXiv's tokens are stateless and expire, a day can always be asked again. Spans that
+the server is too slow for are halved; the latest span is never closed by an ``until``, because
+the server's today may not be ours.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from survey_tools.errors import ParameterError
+from survey_tools.harvest.desk import Desk, IncompleteError
+from survey_tools.harvest.faults import OaiError, RefusedError
+from survey_tools.harvest.fetcher import N_ATTEMPTS, Fetched
+from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.oai import METADATA_PREFIX, parse_oai
+from survey_tools.harvest.wire import Request
+
+__all__ = ["OVERLAP_DAYS", "OaiWay"]
+
+# arXiv has published days with holes that it filled later; a wide look back goes once a week
+OVERLAP_DAYS = 3
+_WIDE_OVERLAP_DAYS = 30
+_FIRST_DAY = date(2005, 9, 16)  # arXiv's earliestDatestamp; an earlier "from" is refused
+_N_RESTARTS = 4  # from the last datestamp, after a token that does not go on
+_N_HEAVY = 2  # throttled replies to one span before it is halved
+
+
+class OaiWay:
+    """Papers by the day of their last change, whole arXiv or a set.
+
+    Parameters
+    ----------
+    set_name : str or None
+        ``cs``, ``cs:cs:CV`` and so on; None for all of arXiv.
+    since, until : date or None
+        First and last day of the last change, inclusive.
+    refresh : bool
+        Ask everything anew, though it was answered.
+
+    Raises
+    ------
+    ParameterError
+        If the days run backwards, or the last one lies before arXiv's first.
+    """
+
+    kind = "oai"
+
+    def __init__(
+        self,
+        set_name: str | None,
+        *,
+        url: str,
+        since: date | None = None,
+        until: date | None = None,
+        refresh: bool = False,
+    ) -> None:
+        if since and until and since > until:
+            raise ParameterError(f"the dates run backwards: {since} is after {until}")
+        if until and until < _FIRST_DAY:
+            raise ParameterError(f"arXiv's records begin on {_FIRST_DAY}; {until} is before it")
+        self._set = set_name
+        self._since = since if since and since > _FIRST_DAY else None
+        self._until = until
+        self._url = url
+        self._refresh = refresh
+        self.arguments: Mapping[str, Any] = {
+            "set": set_name,
+            "from": since.isoformat() if since else None,
+            "until": until.isoformat() if until else None,
+        }
+
+    # ---- planning -----------------------------------------------------------------------
+
+    def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
+        """Ask year by year at first, later from three days before the last complete answer."""
+        windows = ledger.list_windows(job.job_id)
+        if self._refresh and windows:
+            ledger.drop_windows(job.job_id)
+            windows = []
+        last_day = date.fromisoformat(today)
+        if not windows:
+            return self._years(last_day)
+        if job.as_of is None or job.as_of >= today:
+            return []
+        overlap = _WIDE_OVERLAP_DAYS if job.is_rescan_due(today) else OVERLAP_DAYS
+        begin = date.fromisoformat(job.as_of) - timedelta(days=overlap)
+        if self._until and self._until < begin:
+            return []
+        begin = max(begin, self._since) if self._since else begin
+        return [{"from": begin.isoformat(), "until": _iso(self._until)}]
+
+    def _years(self, today: date) -> list[dict[str, Any]]:
+        first = self._since or _FIRST_DAY
+        last = self._until or today
+        starts = [first, *(date(year, 1, 1) for year in range(first.year + 1, last.year + 1))]
+        scopes: list[dict[str, Any]] = [
+            {"from": start.isoformat(), "until": (following - timedelta(days=1)).isoformat()}
+            for start, following in pairwise(starts)
+        ]
+        end = self._until.isoformat() if self._until and self._until < today else None
+        scopes.append({"from": starts[-1].isoformat(), "until": end})
+        return scopes
+
+    # ---- asking -------------------------------------------------------------------------
+
+    def ask(self, window: Window, desk: Desk) -> None:
+        """Follow a span to its end."""
+        begin = str(window.progress.get("from") or window.scope["from"])
+        seen = desk.ledger.members(window.window_id)
+        token: str | None = None
+        tokens: set[str] = set()
+        n_restarts = n_stale = 0
+        is_confirmed = False
+        while True:
+            try:
+                fetched = self._fetch(window, begin, token, desk)
+            except OaiError as error:
+                if token is None and self._is_not_yet(begin, error):
+                    desk.ledger.set_window(window, state="done", total=len(seen))
+                    return
+                if token is None or error.code not in ("badResumptionToken", "badArgument"):
+                    raise
+                token, n_restarts = None, self._count_restart(n_restarts, str(error))
+                continue
+            page = fetched.page
+            is_new = not seen.issuperset(page.ids)
+            seen.update(page.ids)
+            begin = max(begin, page.last_day or begin)
+            token = page.token
+            if not page.n_entries and token is None and not is_confirmed and self._is_past(window):
+                desk.put(window, fetched)
+                is_confirmed = True  # an empty span of past days is asked for once more
+                continue
+            if token is None:
+                desk.put(window, fetched, state="done", total=len(seen), progress={"from": begin})
+                return
+            desk.put(window, fetched, progress={"from": begin})
+            n_stale = 0 if is_new else n_stale + 1
+            if token in tokens or n_stale > len(tokens) + 1:
+                reason = "the server's tokens lead back to pages that came before"
+                token, n_restarts = None, self._count_restart(n_restarts, reason)
+            else:
+                tokens.add(token)
+
+    def _count_restart(self, n_restarts: int, reason: str) -> int:
+        if n_restarts >= _N_RESTARTS:
+            raise IncompleteError(reason)
+        return n_restarts + 1
+
+    def _fetch(self, window: Window, begin: str, token: str | None, desk: Desk) -> Fetched:
+        parameters: tuple[tuple[str, str], ...]
+        if token is not None:
+            parameters = (("verb", "ListRecords"), ("resumptionToken", token))
+        else:
+            parameters = (
+                ("verb", "ListRecords"),
+                ("metadataPrefix", METADATA_PREFIX),
+                ("from", begin),
+                *((("until", window.scope["until"]),) if window.scope["until"] else ()),
+                *((("set", self._set),) if self._set else ()),
+            )
+        can_halve = self._limits(window, desk)[0] < self._limits(window, desk)[1]
+        return desk.ask(
+            Request(url=self._url, parameters=parameters),
+            partial(parse_oai, verb="ListRecords"),
+            n_attempts=2 if window.progress.get("is_suspect") else N_ATTEMPTS,
+            n_throttles=_N_HEAVY if can_halve else None,
+        )
+
+    def _is_past(self, window: Window) -> bool:
+        return window.scope["until"] is not None
+
+    def _is_not_yet(self, begin: str, error: OaiError) -> bool:
+        """Tell a "from" that the server's clock has not reached from a wrong argument."""
+        return error.code == "badArgument" and bool(error.as_of) and begin > error.as_of
+
+    # ---- cutting and naming -------------------------------------------------------------
+
+    def _limits(self, window: Window, desk: Desk) -> tuple[date, date]:
+        begin = date.fromisoformat(window.progress.get("from") or window.scope["from"])
+        today = date.fromisoformat(desk.as_of) if desk.as_of else desk.fetcher.clock.now().date()
+        until = window.scope["until"]
+        return begin, max(begin, date.fromisoformat(until) if until else today)
+
+    def halve(self, window: Window, desk: Desk) -> bool:
+        """Cut what is left of a span into two."""
+        window = desk.ledger.get_window(window.window_id)  # its checkpoint may have moved
+        first, last = self._limits(window, desk)
+        if first >= last:
+            return False
+        middle = first + (last - first) // 2
+        scopes = [
+            {"from": first.isoformat(), "until": middle.isoformat()},
+            {"from": (middle + timedelta(days=1)).isoformat(), "until": window.scope["until"]},
+        ]
+        progress = {"is_suspect": True}
+        desk.ledger.add_windows(window.job_id, scopes, parent=window, progress=progress)
+        return True
+
+    def refetch(self, entries: list[Quarantined], desk: Desk) -> None:
+        """Ask for malformed entries again, one by one."""
+        for entry in entries:
+            if entry.arxiv_id is None:
+                continue
+            window = desk.ledger.get_window(entry.window_id)
+            parameters = (
+                ("verb", "GetRecord"),
+                ("identifier", f"oai:arXiv.org:{entry.arxiv_id}"),
+                ("metadataPrefix", METADATA_PREFIX),
+            )
+            request = Request(url=self._url, parameters=parameters)
+            try:
+                fetched = desk.ask(request, partial(parse_oai, verb="GetRecord"))
+            except (OaiError, RefusedError) as error:
+                desk.note(f"{entry.arxiv_id}: {error}")
+                continue
+            desk.put(window, fetched, state=window.state)
+
+    def describe(self, window: Window) -> list[tuple[str, str]]:
+        """Name the days of an open span."""
+        begin = window.progress.get("from") or window.scope["from"]
+        until = window.scope["until"]
+        of_set = f" of set {self._set}" if self._set else ""
+        days = f"changed {begin} to {until}" if until else f"changed from {begin} on"
+        return [(days + of_set, window.reason or "not asked yet")]
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None

@@ -1,0 +1,103 @@
+"""Harvest from the bulk snapshot: a file read in one pass, with a checkpoint every few lines."""
+
+import zlib
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from survey_tools.errors import DataError
+from survey_tools.harvest.desk import Desk
+from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.page import MalformedEntry
+from survey_tools.harvest.record import ArxivRecord
+from survey_tools.harvest.snapshot import read_snapshot
+
+__all__ = ["SnapshotWay"]
+
+_N_LINES = 5000  # a transaction
+_N_HEAD_BYTES = 2**20  # looked at to know a file again
+
+
+class SnapshotWay:
+    """Papers of a snapshot file.
+
+    Parameters
+    ----------
+    path : Path
+        JSON lines, plain, gzip or zip.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+
+    kind = "snapshot"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with path.open("rb") as file:
+                head = file.read(_N_HEAD_BYTES)
+            self._n_bytes = path.stat().st_size
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+        if not head.strip():
+            raise DataError(f"{path}: is empty")
+        self.arguments: Mapping[str, Any] = {"file": path.name, "crc32": zlib.crc32(head)}
+
+    def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
+        """Read the file, unless it was read to its end at this size already."""
+        del today
+        windows = ledger.list_windows(job.job_id)
+        if any(window.scope["n_bytes"] == self._n_bytes for window in windows):
+            return []
+        return [{"n_bytes": self._n_bytes}]
+
+    def ask(self, window: Window, desk: Desk) -> None:
+        """Read the file from the last checkpoint on.
+
+        Raises
+        ------
+        DataError
+            If the file is cut off; all before the cut is stored then.
+        """
+        n_bytes = int(window.progress.get("n_bytes", 0))
+        n_bad = int(window.progress.get("n_bad", 0))
+        lines = read_snapshot(self._path, n_skipped=int(window.progress.get("n_lines", 0)))
+        cut: DataError | None = None
+        is_plain = self._path.suffix not in (".gz", ".zip")
+        while cut is None:
+            batch = []
+            try:
+                for line in islice(lines, _N_LINES):
+                    batch.append(line)  # noqa: PERF402  the lines before an error must be kept
+            except DataError as error:
+                cut = error
+            if not batch:
+                break
+            records = [line.content for line in batch if isinstance(line.content, ArxivRecord)]
+            bad = [line.content for line in batch if isinstance(line.content, MalformedEntry)]
+            n_bytes += sum(line.n_bytes for line in batch)
+            n_bad += len(bad)
+            progress = {"n_lines": batch[-1].n_line, "n_bytes": n_bytes, "n_bad": n_bad}
+            desk.stored += desk.ledger.put_lines(window, records, bad, progress)
+            desk.as_of = max(desk.as_of, *(record.as_of for record in records), "")
+            desk.tell(min(1.0, n_bytes / self._n_bytes) if is_plain else None)
+        if cut is not None:
+            raise cut
+        desk.ledger.set_window(window, state="done")
+
+    def halve(self, window: Window, desk: Desk) -> bool:
+        """Cut nothing: a file is read through."""
+        del window, desk
+        return False
+
+    def refetch(self, entries: list[Quarantined], desk: Desk) -> None:
+        """Ask nothing: a file says the same again, and the ids stay named."""
+
+    def describe(self, window: Window) -> list[tuple[str, str]]:
+        """Name the lines that were not read."""
+        n_lines = window.progress.get("n_lines", 0)
+        return [(f"{self._path.name} after line {n_lines:,}", window.reason or "not read yet")]

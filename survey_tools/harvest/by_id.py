@@ -1,0 +1,177 @@
+"""Harvest by id: slices of at most 200 ids, asked by POST."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from survey_tools.arxiv_id import ArxivId, parse_arxiv_id
+from survey_tools.errors import DataError
+from survey_tools.harvest.atom import parse_atom
+from survey_tools.harvest.desk import Desk
+from survey_tools.harvest.faults import RefusedError
+from survey_tools.harvest.fetcher import Fetched
+from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.wire import Request
+
+__all__ = ["N_IDS", "IdWay", "ask_for_ids", "refetch_by_id"]
+
+N_IDS = 200  # ids a request; a GET with some 600 is answered 414
+_BAD_ID = re.compile(r"incorrect id format for (\S+)")
+_NOT_THERE = "arXiv knows no such paper (asked twice)"
+
+
+class IdWay:
+    """Papers by their ids.
+
+    Parameters
+    ----------
+    ids : sequence of ArxivId
+        A version asks for that version, no version for the current one.
+    malformed : sequence of (str, str)
+        What stood in the list and is no id, and why: named in the report.
+    refresh : bool
+        Ask for papers that the store holds already, too.
+
+    Attributes
+    ----------
+    ids : list of ArxivId
+        Distinct and sorted.
+    """
+
+    kind = "ids"
+
+    def __init__(
+        self,
+        ids: Iterable[ArxivId],
+        *,
+        url: str,
+        malformed: Sequence[tuple[str, str]] = (),
+        refresh: bool = False,
+    ) -> None:
+        self.ids = sorted(set(ids), key=str)
+        self._url = url
+        self._refresh = refresh
+        self._malformed = list(dict(malformed).items())
+        self.arguments: Mapping[str, Any] = {
+            "ids": [str(arxiv_id) for arxiv_id in self.ids],
+            "malformed": self._malformed,
+        }
+
+    def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
+        """Ask for the ids that the store does not hold and that were not asked for today."""
+        windows = ledger.list_windows(job.job_id)
+        answered = {str(i) for w in windows if job.as_of == today for i in w.scope["ids"]}
+        waiting = {str(i) for w in windows if w.state == "open" for i in w.scope["ids"]}
+        wanted = []
+        for arxiv_id in self.ids:
+            is_held = ledger.store.get_record(arxiv_id.base, version=arxiv_id.version) is not None
+            if str(arxiv_id) not in waiting and (
+                self._refresh or not (is_held or str(arxiv_id) in answered)
+            ):
+                wanted.append(str(arxiv_id))
+        return [{"ids": wanted[i : i + N_IDS]} for i in range(0, len(wanted), N_IDS)]
+
+    def ask(self, window: Window, desk: Desk) -> None:
+        """Ask for a slice; ids that do not come are asked for once more, alone."""
+        asked = [str(arxiv_id) for arxiv_id in window.scope["ids"]]
+        try:
+            left = ask_for_ids(asked, window, desk, self._url)
+        except RefusedError as error:
+            bad = _BAD_ID.search(str(error))
+            if bad and bad[1] in asked and len(asked) > 1:  # arXiv's rule is stricter than ours
+                asked.remove(bad[1])
+                desk.ledger.add_windows(window.job_id, [{"ids": asked}], parent=window)
+                desk.ledger.add_windows(window.job_id, [{"ids": [bad[1]]}])
+                return
+            if len(asked) > 1:
+                self.halve(window, desk)
+                return
+            reason = {asked[0]: str(error)}
+            desk.ledger.set_window(window, state="done", progress={"absent": reason})
+            return
+        absent = dict.fromkeys(left, _NOT_THERE)
+        desk.ledger.set_window(window, state="done", progress={"absent": absent})
+
+    def halve(self, window: Window, desk: Desk) -> bool:
+        """Cut a slice in two."""
+        ids = list(window.scope["ids"])
+        if len(ids) < 2:
+            return False
+        middle = len(ids) // 2
+        halves = [{"ids": ids[:middle]}, {"ids": ids[middle:]}]
+        desk.ledger.add_windows(window.job_id, halves, parent=window)
+        return True
+
+    def refetch(self, entries: list[Quarantined], desk: Desk) -> None:
+        """Ask for malformed entries again."""
+        refetch_by_id(entries, desk, self._url)
+
+    def describe(self, window: Window) -> list[tuple[str, str]]:
+        """Name the ids of an open slice."""
+        return [(str(i), window.reason or "not asked yet") for i in window.scope["ids"]]
+
+    def absent(self, ledger: Ledger, job: Job) -> list[tuple[str, str]]:
+        """Name the ids that arXiv does not know, and what is no id."""
+        wanted = {str(arxiv_id) for arxiv_id in self.ids}
+        found: dict[str, str] = {}
+        for window in ledger.list_windows(job.job_id, "done"):
+            for arxiv_id, reason in window.progress.get("absent", {}).items():
+                parsed = parse_arxiv_id(arxiv_id)
+                is_held = ledger.store.get_record(parsed.base, version=parsed.version)
+                if arxiv_id in wanted and is_held is None:
+                    found[arxiv_id] = reason
+        return [*found.items(), *self._malformed]
+
+
+def ask_for_ids(asked: Sequence[str], window: Window, desk: Desk, url: str) -> list[str]:
+    """Ask for ids until nothing more comes; return those that did not come in two answers."""
+    left = list(asked)
+    n_in_vain = 0
+    while left and n_in_vain < 2:
+        fetched = _fetch(left, desk, url)
+        came = _names(fetched)
+        desk.put(window, fetched, total=len(asked))
+        before = len(left)
+        left = [name for name in left if not _has_come(name, came)]
+        n_in_vain = n_in_vain + 1 if len(left) == before else 0
+        if len(left) < before and fetched.page.total == len(fetched.page.ids):
+            n_in_vain = 1  # this answer says itself that the others are not there
+    return left
+
+
+def _fetch(ids: Sequence[str], desk: Desk, url: str) -> Fetched:
+    request = Request(
+        url=url,
+        method="POST",
+        parameters=(("id_list", ",".join(ids)), ("start", "0"), ("max_results", str(len(ids)))),
+    )
+    return desk.ask(request, partial(parse_atom, start=0, n_asked=len(ids)))
+
+
+def _names(fetched: Fetched) -> set[str]:
+    """Return the ids of a page, plain and with their versions."""
+    page = fetched.page
+    versions = {str(ArxivId(record.arxiv_id, record.version)) for record in page.records}
+    return versions | set(page.ids)
+
+
+def _has_come(name: str, came: set[str]) -> bool:
+    try:
+        arxiv_id = parse_arxiv_id(name)
+    except DataError:
+        return False
+    return str(arxiv_id) in came
+
+
+def refetch_by_id(entries: list[Quarantined], desk: Desk, url: str) -> None:
+    """Ask for malformed entries by id, window by window."""
+    of_window: dict[int, list[str]] = {}
+    for entry in entries:
+        if entry.arxiv_id:
+            of_window.setdefault(entry.window_id, []).append(entry.arxiv_id)
+    for window_id, ids in of_window.items():
+        window = desk.ledger.get_window(window_id)
+        for i in range(0, len(ids), N_IDS):
+            part = ids[i : i + N_IDS]
+            desk.put(window, _fetch(part, desk, url), state=window.state)

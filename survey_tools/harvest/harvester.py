@@ -1,0 +1,282 @@
+"""The harvester: runs a job window by window and ends with a true statement."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from survey_tools.harvest.by_id import IdWay
+from survey_tools.harvest.clock import Clock, SystemClock
+from survey_tools.harvest.desk import Desk, HarvestProgress, Way
+from survey_tools.harvest.faults import (
+    FetchError,
+    ForbiddenError,
+    OaiError,
+    RefusedError,
+    ThrottledError,
+    TransientError,
+)
+from survey_tools.harvest.fetcher import Fetcher
+from survey_tools.harvest.ledger import Job, Ledger
+from survey_tools.harvest.politeness import ARXIV_GAP_S, Gate
+from survey_tools.harvest.store import Store, Stored
+from survey_tools.harvest.wire import HttpWire, Wire
+
+__all__ = ["HarvestReport", "Missing", "Services", "harvest"]
+
+logger = logging.getLogger(__name__)
+
+_N_FAILURES = 3  # windows in a row that fail before the service counts as down
+_N_CUTS = 12  # cuts in a row without a good page
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that was asked for and did not come.
+
+    Attributes
+    ----------
+    what : str
+        An id, or a window of dates or days.
+    reason : str
+    """
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestReport:
+    """The true statement with which every run ends.
+
+    Attributes
+    ----------
+    job_id : int
+        The job in the store.
+    status : {"complete", "incomplete", "stopped"}
+    n_records : int
+        Distinct papers that the job's answers held, earlier runs included.
+    stored : Stored
+        What this run changed in the store.
+    missing : tuple of Missing
+    n_quarantined : int
+        Malformed entries that have not come whole since; each is also named as missing.
+    n_requests : int
+        Requests of this run.
+    resume : str
+        The command that goes on.
+    notes : tuple of str
+        What the user should know besides.
+    error : str or None
+        Why the run was stopped, where the service or the disk stopped it.
+    """
+
+    job_id: int
+    status: Literal["complete", "incomplete", "stopped"]
+    n_records: int
+    stored: Stored
+    missing: tuple[Missing, ...]
+    n_quarantined: int
+    n_requests: int
+    resume: str
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """How arXiv is asked.
+
+    Attributes
+    ----------
+    url : str
+        Address of the service that a way asks.
+    gap_s : float
+        Seconds between two requests.
+    patience_s : float
+        Seconds that cool-downs and waits after faults may take in all.
+    clock, wire, rng
+        Replaceable, for tests.
+    notice : callable
+        Told what is waited for, and the seconds left.
+    """
+
+    url: str
+    gap_s: float = ARXIV_GAP_S
+    patience_s: float = 7200.0
+    clock: Clock
+    wire: Wire
+    rng: random.Random
+    notice: Callable[[str, float], None] = lambda _what, _left_s: None
+
+    @classmethod
+    def over_http(
+        cls,
+        url: str,
+        *,
+        gap_s: float = ARXIV_GAP_S,
+        patience_s: float = 7200.0,
+        contact: str | None = None,
+        deadline_s: float = 240.0,
+        notice: Callable[[str, float], None] = lambda _what, _left_s: None,
+    ) -> "Services":
+        """Ask the real service, by real clocks."""
+        return cls(
+            url=url,
+            gap_s=gap_s,
+            patience_s=patience_s,
+            clock=SystemClock(),
+            wire=HttpWire(contact=contact, deadline_s=deadline_s),
+            rng=random.Random(),  # noqa: S311  jitter, no secret
+            notice=notice,
+        )
+
+
+def harvest(
+    way: Way,
+    store: Store,
+    services: Services,
+    *,
+    resume: str,
+    show: Callable[[HarvestProgress], None] = lambda _progress: None,
+) -> HarvestReport:
+    """Run a harvest until it is complete, or until nothing more can be had now.
+
+    An interrupt rolls the page at hand back and ends in a report with status "stopped".
+
+    Parameters
+    ----------
+    resume : str
+        The command that goes on, for the report and the store.
+    show : callable
+        Told how far the run is.
+
+    Raises
+    ------
+    SurveyToolsError
+        If the store or the disk does not allow it, or the query means something else to arXiv.
+    """
+    ledger = Ledger(store, services.clock)
+    job = ledger.open_job(way.kind, way.arguments, resume)
+    gate = Gate(services.url, gap_s=services.gap_s, clock=services.clock, notice=services.notice)
+    fetcher = Fetcher(
+        services.wire,
+        gate,
+        ledger,
+        clock=services.clock,
+        patience_s=services.patience_s,
+        rng=services.rng,
+        notice=services.notice,
+    )
+    desk = Desk(ledger=ledger, fetcher=fetcher, job=job, show=show)
+    today = services.clock.now().date().isoformat()
+    with _released(ledger, job):
+        error: str | None = None
+        is_stopped = False
+        try:
+            scopes = way.plan(ledger, job, today)
+            if scopes:
+                ledger.add_windows(job.job_id, scopes)
+            error = _ask_all(way, desk)
+            _refetch(way, desk)
+            if way.kind != "snapshot":
+                store.index_texts()
+        except ForbiddenError as fault:
+            error, is_stopped = str(fault), True
+        except FetchError as fault:
+            error = str(fault)
+        except KeyboardInterrupt:
+            is_stopped = True
+        return _report(way, desk, today, error=error, is_stopped=is_stopped)
+
+
+@contextmanager
+def _released(ledger: Ledger, job: Job) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        ledger.release(job.job_id)
+
+
+def _ask_all(way: Way, desk: Desk) -> str | None:
+    """Ask all open windows; return why some stay open, if the service is at fault."""
+    failed: set[int] = set()
+    n_in_row = n_cuts = 0
+    reason: str | None = None
+    while windows := [
+        w for w in desk.ledger.list_windows(desk.job.job_id, "open") if w.window_id not in failed
+    ]:
+        desk.n_windows_left = len(windows)
+        window = windows[0]
+        n_pages = desk.n_pages
+        try:
+            way.ask(window, desk)
+            n_in_row = n_cuts = 0
+        except ThrottledError as fault:
+            if fault.is_final or not way.halve(window, desk):
+                desk.ledger.set_window(window, reason=str(fault))
+                return str(fault)
+        except (TransientError, OaiError, RefusedError) as fault:
+            if desk.n_pages > n_pages:
+                n_in_row = n_cuts = 0
+            may_help = isinstance(fault, TransientError) and (fault.is_slow or bool(fault.body))
+            if may_help and n_cuts < _N_CUTS and way.halve(window, desk):
+                n_cuts += 1
+                continue
+            logger.info("window %s stays open: %s", window.window_id, fault)
+            desk.ledger.set_window(window, reason=str(fault))
+            failed.add(window.window_id)
+            n_in_row += 1
+            reason = str(fault)
+            if n_in_row >= _N_FAILURES:
+                return reason
+    return reason
+
+
+def _refetch(way: Way, desk: Desk) -> None:
+    entries = desk.ledger.quarantined(desk.job.job_id)
+    if entries:
+        way.refetch(entries, desk)
+
+
+def _report(
+    way: Way, desk: Desk, today: str, *, error: str | None, is_stopped: bool
+) -> HarvestReport:
+    ledger, job = desk.ledger, desk.job
+    windows = ledger.list_windows(job.job_id)
+    missing = [
+        Missing(*named)
+        for window in windows
+        if window.state in ("open", "short")
+        for named in way.describe(window)
+    ]
+    is_answered = not missing and not is_stopped and error is None
+    quarantined = ledger.quarantined(job.job_id)
+    missing += [
+        Missing(entry.arxiv_id or f"an entry without id (number {entry.entry_id})", entry.reason)
+        for entry in quarantined
+    ]
+    if isinstance(way, IdWay):
+        missing += [Missing(*named) for named in way.absent(ledger, job)]
+    if is_answered:
+        # the server's day where it answered, so that a wrong clock of ours leaves no gap
+        as_of = desk.as_of or job.as_of or today
+        rescanned_on = today if job.is_rescan_due(today) else None
+        ledger.finish_job(job.job_id, min(as_of, today), rescanned_on=rescanned_on)
+    n_lines = sum(int(window.progress.get("n_lines", 0)) for window in windows)
+    n_bad = sum(int(window.progress.get("n_bad", 0)) for window in windows)
+    is_complete = is_answered and not missing
+    return HarvestReport(
+        job_id=job.job_id,
+        status="stopped" if is_stopped else "complete" if is_complete else "incomplete",
+        n_records=ledger.count_members(job.job_id) or n_lines - n_bad,
+        stored=desk.stored,
+        missing=tuple(missing),
+        n_quarantined=len(quarantined),
+        n_requests=desk.fetcher.n_requests,
+        resume=job.resume,
+        notes=tuple(desk.notes),
+        error=error,
+    )

@@ -1,0 +1,236 @@
+"""OAI-PMH replies of arXiv -> pages. Pure: bytes in, records out.
+
+The format asked for is ``arXivRaw``: alone it names every version with its date and tells
+which one withdraws the paper; ``arXiv`` gives the current version's date as "created".
+
+References
+----------
+.. [1] The Open Archives Initiative Protocol for Metadata Harvesting 2.0, sections 3.5, 3.6, 4.5,
+   https://www.openarchives.org/OAI/openarchivesprotocol.html
+.. [2] arXiv/oaipmh, the server's own code (2026-08).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from survey_tools.arxiv_id import parse_arxiv_id
+from survey_tools.errors import DataError
+from survey_tools.harvest.faults import OaiError, TransientError
+from survey_tools.harvest.page import MalformedEntry, Page
+from survey_tools.harvest.record import (
+    ArxivRecord,
+    Version,
+    is_withdrawal,
+    keep_raw,
+    normalise_date,
+    split_authors,
+)
+from survey_tools.harvest.strict_xml import Element, parse_xml, text_of
+from survey_tools.tex import normalise_text
+
+__all__ = ["METADATA_PREFIX", "RawFields", "build_record", "parse_oai"]
+
+METADATA_PREFIX = "arXivRaw"
+_OAI = "{http://www.openarchives.org/OAI/2.0/}"
+_RAW = "{http://arxiv.org/OAI/arXivRaw/}"
+_PREFIX = "oai:arXiv.org:"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse_oai(body: bytes, *, verb: str) -> Page:
+    """Read a reply to ListRecords or GetRecord.
+
+    An empty window (``noRecordsMatch``) is a page without records.
+
+    Raises
+    ------
+    TransientError
+        If it is no whole OAI-PMH reply to that verb.
+    OaiError
+        If it states another error.
+    """
+    root = parse_xml(body, root=f"{_OAI}OAI-PMH")
+    as_of = (root.findtext(f"{_OAI}responseDate") or "").strip()[:10]
+    if not _DAY.fullmatch(as_of):
+        raise TransientError("the reply lacks its responseDate", body=body)
+    error = root.find(f"{_OAI}error")
+    if error is not None:
+        code = error.get("code", "unknown error")
+        if code == "noRecordsMatch":
+            return Page(records=(), as_of=as_of)
+        said = " ".join((error.text or "no reason given").split())
+        raise OaiError(code, said, as_of=as_of)
+    answer = root.find(_OAI + verb)
+    if answer is None:
+        raise TransientError(f"the reply holds no {verb}", body=body)
+    records: list[ArxivRecord] = []
+    malformed: list[MalformedEntry] = []
+    deleted: list[str] = []
+    days: list[str] = []
+    for element in answer.iterfind(f"{_OAI}record"):
+        try:
+            arxiv_id, day, is_deleted = _read_header(element)
+            days.append(day)
+            if is_deleted:
+                deleted.append(arxiv_id)
+            else:
+                records.append(_read_record(element, arxiv_id, as_of))
+        except ValueError as problem:
+            malformed.append(_malformed(element, str(problem)))
+    token = answer.find(f"{_OAI}resumptionToken")
+    return Page(
+        records=tuple(records),
+        malformed=tuple(malformed),
+        deleted=tuple(deleted),
+        as_of=as_of,
+        token=((token.text or "").strip() or None) if token is not None else None,
+        last_day=max(days, default=None),
+    )
+
+
+def _read_header(element: Element) -> tuple[str, str, bool]:
+    header = element.find(f"{_OAI}header")
+    if header is None:
+        raise ValueError("no header")
+    identifier = (header.findtext(f"{_OAI}identifier") or "").strip()
+    if not identifier.startswith(_PREFIX):
+        raise ValueError(f"identifier {identifier!r} is not of arXiv" if identifier else "no id")
+    day = (header.findtext(f"{_OAI}datestamp") or "").strip()
+    if not _DAY.fullmatch(day):
+        raise ValueError(f"datestamp {day!r} is no day")
+    return _base_id(identifier.removeprefix(_PREFIX)), day, header.get("status") == "deleted"
+
+
+def _base_id(text: str) -> str:
+    try:
+        return parse_arxiv_id(text.strip()).base
+    except DataError as error:
+        raise ValueError(str(error)) from None
+
+
+def _read_record(element: Element, arxiv_id: str, as_of: str) -> ArxivRecord:
+    raw = element.find(f"{_OAI}metadata/{_RAW}{METADATA_PREFIX}")
+    if raw is None:
+        raise ValueError("no metadata")
+    if _base_id(raw.findtext(f"{_RAW}id") or "") != arxiv_id:
+        raise ValueError(f"header and metadata name two papers, {arxiv_id} and another")
+    versions = [
+        (
+            version.get("version", ""),
+            version.findtext(f"{_RAW}date") or "",
+            version.findtext(f"{_RAW}source_type") or "",
+        )
+        for version in raw.iterfind(f"{_RAW}version")
+    ]
+    return build_record(
+        RawFields(
+            arxiv_id=arxiv_id,
+            title=text_of(raw, f"{_RAW}title") or "",
+            abstract=text_of(raw, f"{_RAW}abstract") or "",
+            authors=text_of(raw, f"{_RAW}authors") or "",
+            categories=raw.findtext(f"{_RAW}categories") or "",
+            versions=versions,
+            comment=raw.findtext(f"{_RAW}comments"),
+            journal_ref=raw.findtext(f"{_RAW}journal-ref"),
+            doi=raw.findtext(f"{_RAW}doi"),
+            license_url=raw.findtext(f"{_RAW}license"),
+        ),
+        as_of=as_of,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFields:
+    """The fields of ``arXivRaw`` and of the bulk snapshot, as they came.
+
+    Attributes
+    ----------
+    arxiv_id : str
+        Canonical id.
+    versions : sequence of (str, str, str)
+        ``v1``, its date (RFC 2822), its source type (``I`` where it withdraws the paper).
+    """
+
+    arxiv_id: str
+    title: str
+    abstract: str
+    authors: str
+    categories: str
+    versions: Sequence[tuple[str, str, str]]
+    comment: str | None
+    journal_ref: str | None
+    doi: str | None
+    license_url: str | None
+
+
+def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
+    """Turn raw fields into a record.
+
+    Raises
+    ------
+    ValueError
+        Saying what is missing or wrong.
+    """
+    comment = normalise_text(fields.comment or "") or None
+    title, abstract = normalise_text(fields.title), normalise_text(fields.abstract)
+    if not fields.versions:
+        raise ValueError("no version")
+    versions = [_read_version(*version) for version in fields.versions]
+    versions.sort(key=lambda version: version.number)
+    last = versions[-1]
+    if is_withdrawal(comment, abstract) and not last.withdrawn:
+        last = Version(number=last.number, submitted=last.submitted, withdrawn=True)
+        versions[-1] = last
+    if not title:
+        raise ValueError("no title")
+    if not abstract and not last.withdrawn:
+        raise ValueError("no abstract")
+    authors = split_authors(fields.authors)
+    if not authors:
+        raise ValueError("no author")
+    return ArxivRecord(
+        arxiv_id=fields.arxiv_id,
+        version=last.number,
+        title=title,
+        abstract=abstract,
+        authors=authors,
+        categories=tuple(fields.categories.split()),
+        versions=tuple(versions),
+        comment=comment,
+        journal_ref=normalise_text(fields.journal_ref or "") or None,
+        doi=next(iter((fields.doi or "").split()), None),  # a snapshot may hold several
+        license_url=(fields.license_url or "").strip() or None,
+        withdrawn=last.withdrawn,
+        as_of=as_of,
+        raw=keep_raw(
+            [
+                ("title", fields.title, title),
+                ("abstract", fields.abstract, abstract),
+                ("authors", fields.authors, ", ".join(authors)),
+            ]
+        ),
+    )
+
+
+def _read_version(name: str, date: str, source_type: str) -> Version:
+    number = name.strip().removeprefix("v")
+    if not number.isdecimal() or int(number) < 1:
+        raise ValueError(f"version {name!r} is no version")
+    try:
+        submitted = normalise_date(date)
+    except (ValueError, TypeError, IndexError):
+        raise ValueError(f"date {date!r} of version {name} is no date") from None
+    return Version(number=int(number), submitted=submitted, withdrawn="I" in source_type)
+
+
+def _malformed(element: Element, reason: str) -> MalformedEntry:
+    header = element.find(f"{_OAI}header")
+    identifier = "" if header is None else (header.findtext(f"{_OAI}identifier") or "").strip()
+    try:
+        arxiv_id: str | None = _base_id(identifier.removeprefix(_PREFIX))
+    except ValueError:
+        arxiv_id = None
+    xml = ElementTree.tostring(element, encoding="unicode")
+    return MalformedEntry(arxiv_id=arxiv_id, reason=reason, xml=xml)

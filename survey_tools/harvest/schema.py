@@ -1,0 +1,116 @@
+"""The tables of a store, and how an older store becomes a newer one.
+
+A store says its schema version in ``PRAGMA user_version``; entry i of `MIGRATIONS` brings a
+store from version i to i + 1. Entries are never changed once released, only added.
+"""
+
+__all__ = ["APPLICATION_ID", "INDEX_ROWS", "LAST_INDEXED", "MIGRATIONS"]
+
+APPLICATION_ID = 0x53757254  # "SurT": what the file says it is
+
+_PAPERS = (
+    """CREATE TABLE papers (
+        paper_id INTEGER PRIMARY KEY,
+        arxiv_id TEXT NOT NULL UNIQUE,   -- canonical, without version
+        version INTEGER NOT NULL,        -- the one that the texts are of
+        title TEXT NOT NULL,
+        abstract TEXT NOT NULL,
+        authors TEXT NOT NULL,           -- one name a line
+        categories TEXT NOT NULL,        -- the primary one first, blanks between
+        comment TEXT, journal_ref TEXT, doi TEXT, license_url TEXT,
+        withdrawn INTEGER NOT NULL,
+        as_of TEXT NOT NULL,             -- day for which the source vouches
+        raw TEXT,                        -- field NUL text NUL field ..., as they came
+        title_key TEXT NOT NULL          -- what must be equal in two writings of a title
+    )""",
+    "CREATE INDEX papers_by_title ON papers (title_key)",
+    """CREATE TABLE versions (
+        paper_id INTEGER NOT NULL REFERENCES papers,
+        number INTEGER NOT NULL,
+        submitted TEXT,                  -- YYYY-MM-DDTHH:MM:SSZ
+        withdrawn INTEGER NOT NULL,
+        title TEXT, abstract TEXT,       -- of versions that are not the current one, where seen
+        PRIMARY KEY (paper_id, number)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE jobs (
+        job_id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,              -- query, ids, oai, snapshot, titles
+        arguments TEXT NOT NULL,         -- JSON with sorted names
+        resume TEXT NOT NULL,            -- the command that goes on
+        as_of TEXT,                      -- server's day of the last complete answer
+        rescanned_on TEXT,               -- day of the last wide overlap (OAI-PMH)
+        owner TEXT, heartbeat TEXT,      -- the process that works on it
+        UNIQUE (kind, arguments)
+    )""",
+    """CREATE TABLE windows (
+        window_id INTEGER PRIMARY KEY,
+        job_id INTEGER NOT NULL REFERENCES jobs,
+        parent_id INTEGER REFERENCES windows,
+        scope TEXT NOT NULL,             -- JSON: dates or ids
+        state TEXT NOT NULL,             -- open, split, short, done
+        total INTEGER,                   -- results that the server counts
+        progress TEXT NOT NULL,          -- JSON: where to go on
+        reason TEXT                      -- why it is still open
+    )""",
+    "CREATE INDEX windows_by_job ON windows (job_id, state)",
+    "CREATE INDEX windows_by_parent ON windows (parent_id)",
+    """CREATE TABLE members (
+        window_id INTEGER NOT NULL REFERENCES windows,
+        arxiv_id TEXT NOT NULL,          -- a paper that the window's answer held
+        PRIMARY KEY (window_id, arxiv_id)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE pages (
+        page_id INTEGER PRIMARY KEY,
+        window_id INTEGER REFERENCES windows,
+        url TEXT NOT NULL,               -- with the parameters, however they were sent
+        fetched_at TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        n_entries INTEGER NOT NULL,
+        is_repaired INTEGER NOT NULL,
+        body BLOB NOT NULL               -- zlib
+    )""",
+    """CREATE TABLE quarantine (
+        entry_id INTEGER PRIMARY KEY,
+        window_id INTEGER NOT NULL REFERENCES windows,
+        arxiv_id TEXT,
+        reason TEXT NOT NULL,
+        xml TEXT NOT NULL,               -- the entry as it came
+        state TEXT NOT NULL,             -- open, refetched
+        UNIQUE (window_id, arxiv_id, xml)
+    )""",
+    """CREATE TABLE hosts (
+        host TEXT PRIMARY KEY,
+        cooldown_until TEXT, cooldown_s REAL NOT NULL DEFAULT 0,
+        n_strikes INTEGER NOT NULL DEFAULT 0,
+        moved_to TEXT                    -- where the service redirects for good
+    )""",
+    """CREATE TABLE unknown_titles (
+        title_key TEXT PRIMARY KEY,      -- asked of arXiv, which found nothing
+        asked_on TEXT NOT NULL
+    )""",
+)
+
+# Full text over titles and abstracts; the index holds no copy of them. Rows are indexed later, by
+# one statement for many (`INDEX_ROWS`): a trigger for each would flush the index at each, which
+# takes four times as long.
+_TEXTS = (
+    """CREATE VIRTUAL TABLE texts USING fts5 (
+        title, abstract, content = 'papers', content_rowid = 'paper_id',
+        tokenize = 'unicode61 remove_diacritics 2'
+    )""",
+    "CREATE VIRTUAL TABLE words USING fts5vocab (texts, 'col')",
+    """CREATE TRIGGER texts_changed AFTER UPDATE OF title, abstract ON papers
+    WHEN new.paper_id <= (SELECT coalesce(max(id), 0) FROM texts_docsize) BEGIN
+        INSERT INTO texts (texts, rowid, title, abstract)
+            VALUES ('delete', old.paper_id, old.title, old.abstract);
+        INSERT INTO texts (rowid, title, abstract) VALUES (new.paper_id, new.title, new.abstract);
+    END""",
+    "INSERT INTO texts (texts, rank) VALUES ('hashsize', 16777216)",  # bytes; a quarter faster
+)
+
+INDEX_ROWS = (
+    "INSERT INTO texts (rowid, title, abstract) "
+    "SELECT paper_id, title, abstract FROM papers WHERE paper_id > ? ORDER BY paper_id LIMIT ?"
+)
+LAST_INDEXED = "SELECT coalesce(max(id), 0) FROM texts_docsize"
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_PAPERS, _TEXTS)

@@ -1,0 +1,84 @@
+"""Bytes -> XML, strictly: a page counts only if it is well-formed to its end.
+
+A lenient parser turns a page that a proxy cut off into a short page, and with it a short
+harvest into a finished one. The standard library's expat refuses entity bombs; arXiv sends no
+document type at all, so any is refused.
+"""
+
+import re
+from xml.etree import ElementTree
+
+from survey_tools.harvest.faults import TransientError
+
+__all__ = ["parse_xml", "repair_xml", "text_of"]
+
+Element = ElementTree.Element
+
+_FORBIDDEN_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_REFERENCE = re.compile(rb"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
+_FORBIDDEN_SIGNS = re.compile("[\ufffe\uffff]")
+
+
+def parse_xml(body: bytes, *, root: str) -> Element:
+    """Parse a reply whose root element must be ``root`` (``{namespace}name``).
+
+    Raises
+    ------
+    TransientError
+        If it is no such XML document, whole and without a DOCTYPE.
+    """
+    if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        shown = body[:60].decode("utf-8", "replace").strip()
+        raise TransientError(f"the reply is no XML: {shown!r}" if body else "the reply is empty")
+    if b"<!DOCTYPE" in body:
+        raise TransientError("the reply has a DOCTYPE, which arXiv never sends", body=body)
+    try:
+        # entities are defined in a DOCTYPE only, and any is refused above
+        element = ElementTree.fromstring(body)  # noqa: S314
+    except ElementTree.ParseError as error:
+        repaired = repair_xml(body)
+        raise TransientError(
+            f"the reply is no well-formed XML ({error}; {len(body):,} bytes)",
+            body=body,
+            is_repairable=repaired != body and _is_well_formed(repaired),
+        ) from None
+    except (LookupError, ValueError) as error:  # an encoding that Python does not know
+        raise TransientError(f"the reply is no readable XML ({error})", body=body) from None
+    if element.tag != root:
+        raise TransientError(f"the reply is <{element.tag[:60]}>, not <{root}>", body=body)
+    return element
+
+
+def repair_xml(body: bytes) -> bytes:
+    """Drop the characters that XML 1.0 forbids; bytes that are not UTF-8 become U+FFFD.
+
+    References
+    ----------
+    .. [1] Extensible Markup Language (XML) 1.0, fifth edition, production 2 (Char).
+    """
+    body = _FORBIDDEN_BYTES.sub(b"", body)
+    body = _REFERENCE.sub(_keep_allowed, body)
+    text = body.decode("utf-8", "replace")
+    return _FORBIDDEN_SIGNS.sub("", text).encode()
+
+
+def _keep_allowed(match: re.Match[bytes]) -> bytes:
+    code = int(match[1], 16) if match[1] else int(match[2])
+    is_allowed = code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE
+    return match[0] if is_allowed or 0x10000 <= code <= 0x10FFFF else b""
+
+
+def _is_well_formed(body: bytes) -> bool:
+    try:
+        ElementTree.fromstring(body)  # noqa: S314
+    except (ElementTree.ParseError, LookupError, ValueError):
+        return False
+    return True
+
+
+def text_of(parent: Element, tag: str) -> str | None:
+    """Return the text of a child with everything below it, or None if there is no such child."""
+    child = parent.find(tag)
+    if child is None:
+        return None
+    return "".join(child.itertext()) if len(child) else child.text or ""
