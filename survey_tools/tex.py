@@ -62,8 +62,10 @@ def decode_tex(text: str) -> str:
     """
     if "\\" not in text:
         return text
+    if "$" not in text:
+        return _decode_accents(text)
     parts = _MATH.split(text)  # odd parts are mathematics
-    parts[::2] = [_decode_accents(part) for part in parts[::2]]
+    parts[::2] = [_decode_accents(part) if "\\" in part else part for part in parts[::2]]
     return "".join(parts)
 
 

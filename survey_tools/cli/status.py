@@ -7,7 +7,6 @@ import typer
 
 from survey_tools.cli.runner import StoreOption, SurveyArgument, default_store
 from survey_tools.cli.terminal import DebugOption, log_to_stderr, one_line, one_line_errors
-
 from survey_tools.errors import count
 
 if TYPE_CHECKING:

@@ -46,6 +46,7 @@ from survey_tools.formats.tex_text import (
 )
 from survey_tools.formats.venues import is_journal, is_preprint_venue
 from survey_tools.paper import Paper
+from survey_tools.tex import decode_tex
 
 __all__ = ["parse_bibtex", "serialise_bibtex"]
 
@@ -64,6 +65,7 @@ _BRACE_OR_QUOTE = re.compile(r"(?<!\\)[{}\"]")
 _BARE = re.compile(r"[^#{\"]+")
 _LINK = re.compile(r"https?://\S+")
 _DBLP_VOLUME = re.compile(r"abs/(\S+)")
+_BEGINS_WITH_MACRO = re.compile(r"(\sand\s+)(?=\\)", re.IGNORECASE)
 _NOT_IN_KEYS = re.compile(r"[\s,{}()\"'#%=~\\@]+")
 
 
@@ -274,6 +276,8 @@ def _eprint(entry: _Entry) -> str:
 
 def _read_names(value: str, complaints: list[str]) -> Iterator[str]:
     """Split a list of names and bring each into printed order."""
+    # bibtexparser 2.1 loses a macro and its letter where a name begins with them
+    value = _BEGINS_WITH_MACRO.sub(r"\1{}", decode_tex(value))
     for raw in split_multiple_persons_names(value):
         if raw.strip().lower() == "others":
             continue
@@ -334,6 +338,7 @@ def _write_name(name: str) -> str:
     first, last, suffix = (encode_value(part) for part in split_name(name))
     written = ", ".join(part for part in (last, suffix, first) if part)
     complaints: list[str] = []
-    if first and [*_read_names(written, complaints)] == [name] and not complaints:
+    has_and = any(word.lower() == "and" for word in name.split())  # it separates names
+    if first and not has_and and [*_read_names(written, complaints)] == [name] and not complaints:
         return written
     return f"{{{encode_value(name)}}}"

@@ -206,7 +206,8 @@ class _Blocks:
             if not line.strip():
                 after_blank = True
                 continue
-            if heading := self._heading(line, following, in_list=bool(self.open or item)):
+            goes_on = bool(self.open) and not (after_blank and self._is_outside(line))
+            if heading := self._heading(line, following, in_list=bool(item or goes_on)):
                 yield from self._flush()
                 self._enter(*heading)
             elif "|" in line and _is_table_border(following):
@@ -218,7 +219,7 @@ class _Blocks:
                 n_line = rows
             elif item:
                 self._add_item(item, n_line)
-            elif self.open and not (after_blank and self._is_outside(line)):
+            elif goes_on:
                 self.open[-1].add(line, after_blank=after_blank)
             else:
                 yield from self._flush()

@@ -21,7 +21,7 @@ _LABEL_END = re.compile(
 )
 _REFERENCE = re.compile(r"\[([^\[\]]{0,200})\]")
 _DEFINITION = re.compile(
-    r"^ {0,3}\[([^\[\]^]{1,200})\]:\s*<?(\S{1,2000}?)>?(?:\s.*)?$", re.MULTILINE
+    r"^ {0,3}\[([^\[\]^\n]{1,200})\]:[ \t]*<?(\S{1,2000}?)>?(?:[ \t].*)?$", re.MULTILINE
 )
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)(?P<rest>[^<>]{0,2000})>")
 _HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)

@@ -15,7 +15,7 @@ from survey_tools.harvest.snapshot import read_snapshot
 
 __all__ = ["SnapshotWay"]
 
-_N_LINES = 5000  # a transaction
+_N_LINES = 2000  # a transaction
 _N_HEAD_BYTES = 2**20  # looked at to know a file again
 
 

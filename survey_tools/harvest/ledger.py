@@ -26,6 +26,10 @@ from survey_tools.output import sha256_of
 
 __all__ = ["Job", "Ledger", "Quarantined", "Window"]
 
+_BELOW = (
+    "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "
+    "FROM windows JOIN below ON windows.parent_id = below.window_id)"
+)
 _RESCAN_EVERY = timedelta(days=7)
 _STALE = timedelta(minutes=15)  # a beat comes with every request; a request takes minutes at most
 
@@ -238,7 +242,7 @@ class Ledger:
         """List a job's windows, all or those in a state, in the order in which they came."""
         condition = "" if state is None else "AND state = ?"
         rows = self.store.query(
-            "SELECT window_id, job_id, parent_id, scope, state, total, progress, reason "  # noqa: S608
+            "SELECT window_id, job_id, parent_id, scope, state, total, progress, reason "
             f"FROM windows WHERE job_id = ? {condition} ORDER BY window_id",
             (job_id,) if state is None else (job_id, state),
         )
@@ -258,18 +262,17 @@ class Ledger:
         condition = "AND total = 0" if only_empty else ""
         with self.store.transaction() as connection:
             return connection.execute(
-                "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "  # noqa: S608
-                "FROM windows JOIN below ON windows.parent_id = below.window_id) "
-                "UPDATE windows SET state = 'open', progress = '{}' WHERE state = 'done' "
-                f"AND window_id IN (SELECT window_id FROM below) {condition}",
+                f"{_BELOW} UPDATE windows SET state = 'open', progress = '{{}}' "
+                f"WHERE state = 'done' AND window_id IN (SELECT window_id FROM below) {condition}",
                 (parent.window_id,),
             ).rowcount
 
     def has_open_below(self, window_id: int) -> bool:
-        """Tell whether a window cut from this one is still open."""
+        """Tell whether any window cut from this one, at any depth, is still open."""
         rows = self.store.query(
-            "SELECT 1 FROM windows WHERE parent_id = ? AND state IN ('open', 'short') LIMIT 1",
-            (window_id,),
+            f"{_BELOW} SELECT 1 FROM windows JOIN below USING (window_id) "
+            "WHERE state IN ('open', 'short') AND window_id <> ? LIMIT 1",
+            (window_id, window_id),
         )
         return bool(rows)
 
@@ -277,9 +280,9 @@ class Ledger:
         """Forget the windows of a finished job, so that it can be asked anew."""
         with self.store.transaction() as connection:
             of_job = "window_id IN (SELECT window_id FROM windows WHERE job_id = ?)"
-            connection.execute(f"UPDATE pages SET window_id = NULL WHERE {of_job}", (job_id,))  # noqa: S608
-            connection.execute(f"DELETE FROM quarantine WHERE {of_job}", (job_id,))  # noqa: S608
-            connection.execute(f"DELETE FROM members WHERE {of_job}", (job_id,))  # noqa: S608
+            connection.execute(f"UPDATE pages SET window_id = NULL WHERE {of_job}", (job_id,))
+            connection.execute(f"DELETE FROM quarantine WHERE {of_job}", (job_id,))
+            connection.execute(f"DELETE FROM members WHERE {of_job}", (job_id,))
             connection.execute("UPDATE windows SET parent_id = NULL WHERE job_id = ?", (job_id,))
             connection.execute("DELETE FROM windows WHERE job_id = ?", (job_id,))
 
@@ -304,9 +307,7 @@ class Ledger:
     def members_below(self, window_id: int) -> int:
         """Count the distinct papers that a window and all windows cut from it held."""
         rows = self.store.query(
-            "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "
-            "FROM windows JOIN below ON windows.parent_id = below.window_id) "
-            "SELECT count(DISTINCT arxiv_id) FROM members JOIN below USING (window_id)",
+            f"{_BELOW} SELECT count(DISTINCT arxiv_id) FROM members JOIN below USING (window_id)",
             (window_id,),
         )
         return int(rows[0][0])
@@ -446,12 +447,12 @@ def _settle(connection: sqlite3.Connection, job_id: int, ids: Sequence[str]) -> 
     """Take those papers out of quarantine that came whole."""
     of_job = "state = 'open' AND window_id IN (SELECT window_id FROM windows WHERE job_id = ?)"
     waiting = connection.execute(
-        f"SELECT DISTINCT arxiv_id FROM quarantine WHERE {of_job}",  # noqa: S608
+        f"SELECT DISTINCT arxiv_id FROM quarantine WHERE {of_job}",
         (job_id,),
     ).fetchall()
     whole = {row[0] for row in waiting} & set(ids)
     connection.executemany(
-        f"UPDATE quarantine SET state = 'refetched' WHERE {of_job} AND arxiv_id = ?",  # noqa: S608
+        f"UPDATE quarantine SET state = 'refetched' WHERE {of_job} AND arxiv_id = ?",
         [(job_id, arxiv_id) for arxiv_id in whole],
     )
 

@@ -30,7 +30,7 @@ _COLUMNS = (
     "arxiv_id, version, title, abstract, authors, categories, comment, journal_ref, doi, "
     "license_url, withdrawn, as_of, raw"
 )
-_FROM_PAPERS = f"SELECT paper_id, {_COLUMNS} FROM papers "  # noqa: S608  constants alone
+_FROM_PAPERS = f"SELECT paper_id, {_COLUMNS} FROM papers "
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ class Store:
 
     def _match(self, expression: str, limit: int) -> list[ArxivRecord]:
         rows = self.query(
-            f"SELECT paper_id, {_COLUMNS} FROM papers JOIN ("  # noqa: S608
+            f"SELECT paper_id, {_COLUMNS} FROM papers JOIN ("
             "SELECT rowid AS found, rank AS score FROM texts WHERE texts MATCH ? "
             "ORDER BY rank LIMIT ?) ON paper_id = found ORDER BY score, arxiv_id",
             (expression, limit),
@@ -317,6 +317,12 @@ def put_records_into(connection: sqlite3.Connection, records: Sequence[ArxivReco
     vouched for on the same day or later. Of a replaced version title and abstract are kept; a
     withdrawal that brings no abstract leaves the last good one in place.
     """
+    if not records:
+        return Stored()
+    if len({record.arxiv_id for record in records}) == len(records) and _try_insert(
+        connection, records
+    ):
+        return Stored(n_new=len(records))
     last_of = {record.arxiv_id: record for record in sorted(records, key=_rank)}
     known = _stored_rows(connection, list(last_of))
     fresh = [record for arxiv_id, record in last_of.items() if arxiv_id not in known]
@@ -324,12 +330,25 @@ def put_records_into(connection: sqlite3.Connection, records: Sequence[ArxivReco
     stored = Stored(n_new=len(fresh))
     later = [r for r in records if r.arxiv_id in known or r is not last_of[r.arxiv_id]]
     for record in later:
-        row = known.get(record.arxiv_id)
-        if row is None:  # the same page holds a newer version of it, inserted above
+        row = known.pop(record.arxiv_id, None)
+        if row is None:  # the same page holds another version of it, which stands there now
             row = _stored_rows(connection, [record.arxiv_id])[record.arxiv_id]
         stored += _merge(connection, row, record)
-        known.pop(record.arxiv_id, None)
     return stored
+
+
+def _try_insert(connection: sqlite3.Connection, records: Sequence[ArxivRecord]) -> bool:
+    """Insert records that are all new, without looking for them first, as in a bulk import."""
+    connection.execute("SAVEPOINT fresh")
+    try:
+        _insert(connection, records)
+    except sqlite3.IntegrityError:
+        connection.execute("ROLLBACK TO fresh")
+        return False
+    finally:
+        if connection.in_transaction:
+            connection.execute("RELEASE fresh")
+    return True
 
 
 def _rank(record: ArxivRecord) -> tuple[int, str]:
@@ -352,7 +371,7 @@ def _insert(connection: sqlite3.Connection, records: Sequence[ArxivRecord]) -> N
     (first,) = connection.execute("SELECT coalesce(max(paper_id), 0) + 1 FROM papers").fetchone()
     marks = ",".join("?" * 15)
     connection.executemany(
-        f"INSERT INTO papers (paper_id, {_COLUMNS}, title_key) VALUES ({marks})",  # noqa: S608
+        f"INSERT INTO papers (paper_id, {_COLUMNS}, title_key) VALUES ({marks})",
         [(i, *_row_of(record)) for i, record in enumerate(records, start=first)],
     )
     connection.executemany(
@@ -458,7 +477,7 @@ def _merge(connection: sqlite3.Connection, row: Sequence[Any], new: ArxivRecord)
         _keep_text(connection, paper_id, new)
     assignments = ", ".join(f"{name} = ?" for name in columns)
     connection.execute(
-        f"UPDATE papers SET {assignments} WHERE paper_id = ?",  # noqa: S608
+        f"UPDATE papers SET {assignments} WHERE paper_id = ?",
         (*after, paper_id),
     )
     return Stored(n_changed=1)
@@ -549,6 +568,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
                 "written"
             )
         return
+    if not version:  # a row is some 1.5 KB: larger pages hold more of them, a quarter faster
+        connection.execute("PRAGMA page_size = 16384")
     wanted = "delete" if _is_on_network(path) else "wal"
     connection.execute(f"PRAGMA journal_mode = {wanted}")
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -152,9 +152,7 @@ def test_a_link_to_a_doi_gives_the_doi() -> None:
         ({"arxiv_id": "2106.0825", "url": "http://arxiv.org/abs/2106.08250"}, "2106.08250"),
     ],
 )
-def test_an_arxiv_id_is_found_wherever_it_stands(
-    fields: dict[str, object], arxiv_id: str
-) -> None:
+def test_an_arxiv_id_is_found_wherever_it_stands(fields: dict[str, object], arxiv_id: str) -> None:
     """The field that is meant for it goes before links, links before notes."""
     paper, sentences = assemble_one(title="t", **fields)
     assert paper.arxiv_id == arxiv_id

@@ -101,7 +101,9 @@ def test_links_are_written_verbatim() -> None:
     assert encode_verbatim("https://x.org/{a}\\b c") == "https://x.org/%7Ba%7D%5Cb%20c"
 
 
-@pytest.mark.parametrize("value", ["$x" * 20_001, "\\'" * 20_000, "_-" * 20_000 + "A", "{" * 20_000])
+@pytest.mark.parametrize(
+    "value", ["$x" * 20_001, "\\'" * 20_000, "_-" * 20_000 + "A", "{" * 20_000]
+)
 def test_long_runs_of_signs_are_read_and_written(value: str) -> None:
     """No pattern walks back over them again and again."""
     assert decode_value(protect_capitals(value)) == value

@@ -6,7 +6,8 @@ from survey_tools.formats.venues import is_journal, is_preprint_venue, split_ven
 
 
 @pytest.mark.parametrize(
-    "venue", ["arXiv", "ArXiv", "arXiv preprint arXiv:2111.06377", "CoRR", "CoRR, abs/1", "e-prints"]
+    "venue",
+    ["arXiv", "ArXiv", "arXiv preprint arXiv:2111.06377", "CoRR", "CoRR, abs/1", "e-prints"],
 )
 def test_arxiv_under_all_its_names(venue: str) -> None:
     """Also as DBLP and others call it."""
