@@ -29,6 +29,7 @@ check: $(VENV)/.tested
 bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run_mim.py
 	$(BIN)/python benchmarks/help_start.py
+	$(BIN)/python benchmarks/harvest.py
 
 schemas: $(VENV)/.installed
 	for name in survey taxonomy subtrees; do \

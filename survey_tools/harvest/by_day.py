@@ -136,10 +136,15 @@ class OaiWay:
                 desk.put(window, fetched)
                 is_confirmed = True  # an empty span of past days is asked for once more
                 continue
-            if token is None:
-                desk.put(window, fetched, state="done", total=len(seen), progress={"from": begin})
-                return
             desk.put(window, fetched, progress={"from": begin})
+            if token is None:
+                skipped = self._find_skipped(window, seen, desk) if tokens else None
+                if skipped is None:
+                    desk.ledger.set_window(window, state="done", total=len(seen))
+                    return
+                begin = skipped
+                n_restarts = self._count_restart(n_restarts, f"records of {skipped} are skipped")
+                continue
             n_stale = 0 if is_new else n_stale + 1
             if token in tokens or n_stale > len(tokens) + 1:
                 reason = "the server's tokens lead back to pages that came before"
@@ -147,18 +152,35 @@ class OaiWay:
             else:
                 tokens.add(token)
 
+    def _find_skipped(self, window: Window, seen: set[str], desk: Desk) -> str | None:
+        """Compare what came with a list of all ids; return the first day of one that did not.
+
+        arXiv's tokens count rows. A paper that changes while its day is being paged leaves that
+        day, the rows behind it move up, and one falls between two pages.
+        """
+        days = []
+        token: str | None = None
+        while True:
+            fetched = self._fetch(window, window.scope["from"], token, desk, "ListIdentifiers")
+            days += [day for arxiv_id, day in fetched.page.listed if arxiv_id not in seen]
+            token = fetched.page.token
+            if token is None:
+                return min(days, default=None)
+
     def _count_restart(self, n_restarts: int, reason: str) -> int:
         if n_restarts >= _N_RESTARTS:
             raise IncompleteError(reason)
         return n_restarts + 1
 
-    def _fetch(self, window: Window, begin: str, token: str | None, desk: Desk) -> Fetched:
+    def _fetch(
+        self, window: Window, begin: str, token: str | None, desk: Desk, verb: str = "ListRecords"
+    ) -> Fetched:
         parameters: tuple[tuple[str, str], ...]
         if token is not None:
-            parameters = (("verb", "ListRecords"), ("resumptionToken", token))
+            parameters = (("verb", verb), ("resumptionToken", token))
         else:
             parameters = (
-                ("verb", "ListRecords"),
+                ("verb", verb),
                 ("metadataPrefix", METADATA_PREFIX),
                 ("from", begin),
                 *((("until", window.scope["until"]),) if window.scope["until"] else ()),
@@ -167,7 +189,7 @@ class OaiWay:
         can_halve = self._limits(window, desk)[0] < self._limits(window, desk)[1]
         return desk.ask(
             Request(url=self._url, parameters=parameters),
-            partial(parse_oai, verb="ListRecords"),
+            partial(parse_oai, verb=verb),
             n_attempts=2 if window.progress.get("is_suspect") else N_ATTEMPTS,
             n_throttles=_N_HEAVY if can_halve else None,
         )

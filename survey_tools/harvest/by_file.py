@@ -83,6 +83,7 @@ class SnapshotWay:
             n_bad += len(bad)
             progress = {"n_lines": batch[-1].n_line, "n_bytes": n_bytes, "n_bad": n_bad}
             desk.stored += desk.ledger.put_lines(window, records, bad, progress)
+            desk.n_received += len(records)
             desk.as_of = max(desk.as_of, *(record.as_of for record in records), "")
             desk.tell(min(1.0, n_bytes / self._n_bytes) if is_plain else None)
         if cut is not None:

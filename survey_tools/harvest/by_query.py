@@ -125,7 +125,7 @@ class QueryWay:
                     fetched, total = self._confirm_empty(window, desk, n_attempts)
                     page = fetched.page
                 if self._must_cut(window, total, desk):
-                    desk.put(window, fetched, total=total)
+                    desk.put(window, fetched, total=total, comes_again=True)
                     self._note_total(window, total, desk)
                     self._cut(window, desk, math.ceil(total / self._aim()))
                     return

@@ -25,7 +25,7 @@ class HarvestProgress:
     Attributes
     ----------
     n_records : int
-        Records received in this run.
+        Records received, those of earlier runs of the job included.
     n_total : int or None
         Records expected in all, where the server has said so.
     n_pages, n_requests, n_windows_left : int
@@ -50,6 +50,7 @@ class Desk:
     job: Job
     show: Callable[[HarvestProgress], None]
     stored: Stored = field(default_factory=Stored)
+    n_received: int = 0
     n_pages: int = 0
     n_total: int | None = None
     n_windows_left: int = 0
@@ -80,12 +81,20 @@ class Desk:
         state: str = "open",
         total: int | None = None,
         progress: Mapping[str, Any] | None = None,
+        comes_again: bool = False,
     ) -> None:
-        """Store a page with its window's checkpoint."""
+        """Store a page with its window's checkpoint.
+
+        Parameters
+        ----------
+        comes_again : bool
+            Whether its records will come once more, in smaller windows: not counted then.
+        """
         self.stored += self.ledger.put_page(
             window, fetched, state=state, total=total, progress=progress
         )
         self.n_pages += 1
+        self.n_received += 0 if comes_again else fetched.page.n_entries
         if fetched.page.is_repaired:
             self.note(f"{fetched.url}: characters that XML forbids were dropped")
         self.tell()
@@ -97,11 +106,9 @@ class Desk:
 
     def tell(self, share: float | None = None) -> None:
         """Show how far the run is."""
-        stored = self.stored
-        n_records = stored.n_new + stored.n_changed + stored.n_unchanged + stored.n_older
         self.show(
             HarvestProgress(
-                n_records=n_records,
+                n_records=self.n_received,
                 n_total=self.n_total,
                 n_pages=self.n_pages,
                 n_requests=self.fetcher.n_requests,

@@ -171,6 +171,11 @@ def harvest(
         notice=services.notice,
     )
     desk = Desk(ledger=ledger, fetcher=fetcher, job=job, show=show)
+    if open_before := ledger.list_windows(job.job_id, "open"):  # a run goes on
+        roots = [w.total for w in ledger.list_windows(job.job_id) if w.parent_id is None]
+        desk.n_total = max((total for total in roots if total), default=None)
+        desk.n_received = ledger.count_members(job.job_id)
+        desk.n_windows_left = len(open_before)
     today = services.clock.now().date().isoformat()
     with _released(ledger, job):
         error: str | None = None

@@ -40,7 +40,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def parse_oai(body: bytes, *, verb: str) -> Page:
-    """Read a reply to ListRecords or GetRecord.
+    """Read a reply to ListRecords, ListIdentifiers or GetRecord.
 
     An empty window (``noRecordsMatch``) is a page without records.
 
@@ -71,7 +71,7 @@ def parse_oai(body: bytes, *, verb: str) -> Page:
     days: list[str] = []
     for element in answer.iterfind(f"{_OAI}record"):
         try:
-            arxiv_id, day, is_deleted = _read_header(element)
+            arxiv_id, day, is_deleted = _read_header(element.find(f"{_OAI}header"))
             days.append(day)
             if is_deleted:
                 deleted.append(arxiv_id)
@@ -87,11 +87,20 @@ def parse_oai(body: bytes, *, verb: str) -> Page:
         as_of=as_of,
         token=((token.text or "").strip() or None) if token is not None else None,
         last_day=max(days, default=None),
+        listed=_list_headers(answer, body),
     )
 
 
-def _read_header(element: Element) -> tuple[str, str, bool]:
-    header = element.find(f"{_OAI}header")
+def _list_headers(answer: Element, body: bytes) -> tuple[tuple[str, str], ...]:
+    """Read the bare headers of ListIdentifiers; deleted records are left out."""
+    try:
+        headers = [_read_header(header) for header in answer.iterfind(f"{_OAI}header")]
+    except ValueError as problem:
+        raise TransientError(f"a header cannot be read ({problem})", body=body) from None
+    return tuple((arxiv_id, day) for arxiv_id, day, is_deleted in headers if not is_deleted)
+
+
+def _read_header(header: Element | None) -> tuple[str, str, bool]:
     if header is None:
         raise ValueError("no header")
     identifier = (header.findtext(f"{_OAI}identifier") or "").strip()

@@ -45,6 +45,8 @@ class Page:
         Where the answer goes on (OAI-PMH only).
     last_day : str or None
         Latest datestamp on the page (OAI-PMH only).
+    listed : tuple of (str, str)
+        Id and datestamp of the headers that ListIdentifiers gives without records.
     is_repaired : bool
         Whether characters that XML forbids were dropped first.
     """
@@ -57,6 +59,7 @@ class Page:
     query: str | None = None
     token: str | None = None
     last_day: str | None = None
+    listed: tuple[tuple[str, str], ...] = ()
     is_repaired: bool = False
 
     @property

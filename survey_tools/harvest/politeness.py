@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from survey_tools.errors import OutputError
+from survey_tools.errors import OutputError, ParameterError
 from survey_tools.harvest.clock import Clock
-from survey_tools.harvest.wire import host_of
+from survey_tools.harvest.wire import host_of, is_loopback
 
-__all__ = ["ARXIV_GAP_S", "Gate", "Turn", "gate_path"]
+__all__ = ["ARXIV_GAP_S", "Gate", "Turn", "check_gap", "gate_path"]
 
 ARXIV_GAP_S = 3.0
 _POLL_S = 0.05  # how often a taken lock is tried again
@@ -37,6 +37,21 @@ def gate_path(url: str) -> Path:
     is_arxiv = name == "arxiv.org" or name.endswith(".arxiv.org")
     family = "arxiv.org" if is_arxiv else re.sub(r"[^a-z0-9.]+", "-", host)
     return Path(tempfile.gettempdir()) / f"survey-tools-{family}.lock"
+
+
+def check_gap(url: str, gap_s: float) -> None:
+    """Refuse a gap smaller than arXiv's terms allow, except for this very machine.
+
+    Raises
+    ------
+    ParameterError
+        If it is.
+    """
+    if gap_s < ARXIV_GAP_S and not is_loopback(url):
+        raise ParameterError(
+            f"gap_s={gap_s:g}: arXiv's terms ask for at least {ARXIV_GAP_S:g} seconds between "
+            "requests; only a server on this machine may be asked faster"
+        )
 
 
 @dataclass(slots=True)
@@ -76,6 +91,11 @@ class Gate:
         Seconds between two requests, from the beginning of a reply to the next request.
     notice : callable
         Told what is waited for, and the seconds left.
+
+    Raises
+    ------
+    ParameterError
+        If the gap is smaller than arXiv's terms allow; see `check_gap`.
     """
 
     def __init__(
@@ -86,6 +106,7 @@ class Gate:
         clock: Clock,
         notice: Callable[[str, float], None] = lambda _what, _left_s: None,
     ) -> None:
+        check_gap(url, gap_s)
         self.gap_s = gap_s
         self._path = gate_path(url)
         self._clock = clock

@@ -20,7 +20,6 @@ from survey_tools.harvest.resolve import (
     serialise_matches,
 )
 from survey_tools.harvest.store import Store
-from survey_tools.harvest.wire import is_loopback
 from survey_tools.paper import Paper
 from survey_tools.settings import HarvestSettings, SurveySettings
 from survey_tools.tex import title_key
@@ -28,7 +27,6 @@ from survey_tools.tex import title_key
 __all__ = [
     "FillReport",
     "SurveyFolder",
-    "check_gap",
     "fill_abstracts",
     "ids_found",
     "ids_of",
@@ -44,7 +42,6 @@ MATCHES_FILE = "resolve-matches.csv"
 _SETTINGS_FILE = "survey.yaml"
 _ENVIRONMENT = "SURVEY_TOOLS_"
 _FROM_ENVIRONMENT = ("api_url", "oai_url", "gap_s", "contact")
-_LEAST_GAP_S = 3.0
 _ALIKE, _UNLIKE = 85.0, 50.0  # ratio of two titles: surely one paper; hardly one
 
 
@@ -133,7 +130,7 @@ def read_harvest_settings(
     DataError
         If a value is not allowed; the message names where it stands.
     ParameterError
-        If the gap is smaller than arXiv's terms allow.
+        If a number in the environment is none.
     """
     given: dict[str, Any] = {}
     for name in _FROM_ENVIRONMENT:
@@ -145,10 +142,7 @@ def read_harvest_settings(
     else:
         document = parse_yaml(b"title: no survey\n", source="options")
     document = document.replace({f"harvest.{name}": value for name, value in given.items()})
-    settings = document.validate(SurveySettings).harvest
-    for url in (settings.api_url, settings.oai_url):
-        check_gap(url, settings.gap_s)
-    return settings
+    return document.validate(SurveySettings).harvest
 
 
 def _number(text: str, name: str) -> float:
@@ -158,21 +152,6 @@ def _number(text: str, name: str) -> float:
         raise ParameterError(
             f"{_ENVIRONMENT}{name.upper()}={text!r} is no number of seconds"
         ) from None
-
-
-def check_gap(url: str, gap_s: float) -> None:
-    """Refuse a gap smaller than arXiv's terms allow, except for this very machine.
-
-    Raises
-    ------
-    ParameterError
-        If it is.
-    """
-    if gap_s < _LEAST_GAP_S and not is_loopback(url):
-        raise ParameterError(
-            f"gap_s={gap_s:g}: arXiv's terms ask for at least {_LEAST_GAP_S:g} seconds between "
-            "requests; only a server on this machine may be asked faster"
-        )
 
 
 def ids_of(papers: Sequence[Paper]) -> list[ArxivId]:
