@@ -5,7 +5,7 @@ that ours has are never overwritten, and where the other says something else it 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -35,6 +35,7 @@ __all__ = [
 
 MatchedBy = Literal["key", "arxiv_id", "doi", "title"]
 
+_Index = dict[str, dict[str, None]]  # what identifies a paper -> keys, in order
 _SETTINGS_FILE = "survey.yaml"
 _FIELDS = tuple(name for name in Paper.__dataclass_fields__ if name != "key")
 _N_YEARS = 2  # a preprint and its published version lie so far apart at most
@@ -157,9 +158,9 @@ class _Merger:
         self.papers: dict[str, Paper] = {}
         self.n_ours = 0 if ours is None else len(ours)
         self.ring = KeyRing(() if ours is None else ours.keys)
-        self.by_arxiv: dict[str, str] = {}
-        self.by_doi: dict[str, str] = {}
-        self.by_title: dict[str, dict[str, None]] = {}
+        self.by_arxiv: _Index = {}
+        self.by_doi: _Index = {}
+        self.by_title: _Index = {}
         self.filled: dict[str, tuple[str, ...]] = {}
         self.conflicts: dict[Conflict, None] = {}
         self.renamed: list[tuple[str, str]] = []
@@ -169,14 +170,15 @@ class _Merger:
             self._keep(paper)
 
     def _keep(self, paper: Paper) -> None:
-        """Note a paper, new or changed; the first one with an id keeps it."""
+        """Note a paper, new or changed."""
         self.papers[paper.key] = paper
-        if paper.arxiv_base_id:
-            self.by_arxiv.setdefault(paper.arxiv_base_id, paper.key)
-        if paper.doi:
-            self.by_doi.setdefault(paper.doi.casefold(), paper.key)
-        if title := _bare_title(paper):
-            self.by_title.setdefault(title, {})[paper.key] = None
+        for index, value in (
+            (self.by_arxiv, paper.arxiv_base_id),
+            (self.by_doi, _bare_doi(paper)),
+            (self.by_title, _bare_title(paper)),
+        ):
+            if value:
+                index.setdefault(value, {})[paper.key] = None
 
     def take(self, paper: Paper) -> None:
         """Add an arrived paper or fill the one that it is."""
@@ -195,14 +197,13 @@ class _Merger:
         self._fill(self.papers[key], paper)
 
     def _find(self, paper: Paper) -> tuple[str, MatchedBy] | None:
-        arxiv_id, doi = paper.arxiv_base_id, (paper.doi or "").casefold()
-        if arxiv_id and (key := self.by_arxiv.get(arxiv_id)):
+        for key in _first(paper.key, self.by_arxiv.get(paper.arxiv_base_id or "", ())):
             return key, "arxiv_id"
-        if doi and (key := self.by_doi.get(doi)):
+        for key in _first(paper.key, self.by_doi.get(_bare_doi(paper), ())):
             if not (reason := _differ_by_arxiv_id(self.papers[key], paper)):
                 return key, "doi"
-            self._leave_apart(paper, key, reason)
-        for key in self.by_title.get(_bare_title(paper), ()):
+            self._leave_apart(paper, key, f"equal DOIs, but {reason}")
+        for key in _first(paper.key, self.by_title.get(_bare_title(paper), ())):
             if not (reason := _speak_against(self.papers[key], paper)):
                 return key, "title"
             self._leave_apart(paper, key, f"equal titles, but {reason}")
@@ -241,12 +242,12 @@ class _Merger:
     def _owner(self, name: str, value: str, key: str) -> str | None:
         """Return another paper that has an id already."""
         if name == "doi":
-            owner = self.by_doi.get(value.casefold())
+            owners = self.by_doi.get(value.casefold(), {})
         elif name == "arxiv_id":
-            owner = self.by_arxiv.get(Paper(key=key, arxiv_id=value).arxiv_base_id or "")
+            owners = self.by_arxiv.get(Paper(key=key, arxiv_id=value).arxiv_base_id or "", {})
         else:
             return None
-        return None if owner == key else owner
+        return next((owner for owner in owners if owner != key), None)
 
     def report(self) -> MergeReport:
         keys = tuple(self.papers)
@@ -263,6 +264,17 @@ class _Merger:
             matches=tuple(self.matches),
             left_apart=tuple(self.left_apart),
         )
+
+
+def _first(key: str, keys: Collection[str]) -> Iterator[str]:
+    """Iterate keys, a given one first if it is among them: it is the likeliest."""
+    if key in keys:
+        yield key
+    yield from (other for other in keys if other != key)
+
+
+def _bare_doi(paper: Paper) -> str:
+    return (paper.doi or "").casefold()
 
 
 def _bare_title(paper: Paper) -> str:
@@ -284,7 +296,8 @@ def _speak_against(ours: Paper, theirs: Paper) -> str:
         return f"DOIs {ours.doi} and {theirs.doi} differ"
     if ours.year and theirs.year and abs(ours.year - theirs.year) > _N_YEARS:
         return f"years {ours.year} and {theirs.year} lie more than {_N_YEARS} apart"
-    if ours.authors and theirs.authors and not _name_words(ours) & _name_words(theirs):
+    mine, others = _name_words(ours), _name_words(theirs)
+    if mine and others and mine.isdisjoint(others):
         return "they have no author in common"
     return ""
 

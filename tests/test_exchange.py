@@ -91,6 +91,17 @@ def test_equal_titles_are_not_enough_where_more_speaks_against(
     )
 
 
+def test_one_doi_does_not_join_two_arxiv_ids() -> None:
+    """One of them was copied wrongly; a person is told to look."""
+    ours = Paper(key="a", title="Masks", arxiv_id="2106.08250", doi="10.1000/x")
+    theirs = Paper(key="b", title="Others", arxiv_id="2106.08251", doi="10.1000/X")
+    report = merge_one(theirs, ours)
+    assert report.added == ("b",)
+    assert [apart.reason for apart in report.left_apart] == [
+        "equal DOIs, but arXiv ids 2106.08250 and 2106.08251 differ"
+    ]
+
+
 def test_a_preprint_and_its_published_version_become_one_paper() -> None:
     """Ours is filled; a venue that is only arXiv is no venue; what we have stays, and is named."""
     theirs = Paper(
@@ -203,6 +214,19 @@ def test_no_two_papers_get_one_id() -> None:
     assert report.left_apart == (
         LeftApart(arrived_key="c", paper_key="b", reason="its doi 10.1000/x arrived for 'a'"),
     )
+
+
+def test_a_paper_that_ours_holds_twice_is_known_by_its_key() -> None:
+    """Importing one's own export fills neither from the other."""
+    ours = Corpus(
+        (
+            Paper(key="a", title="Masks", authors=("X",)),
+            Paper(key="b", title="Masks", abstract="one", authors=("X",)),
+        )
+    )
+    report = merge_references(ours, [ours["b"]])
+    assert report.corpus == ours
+    assert report.unchanged == ("b",)
 
 
 fields = st.fixed_dictionaries(

@@ -138,7 +138,8 @@ class OaiWay:
                 continue
             desk.put(window, fetched, progress={"from": begin})
             if token is None:
-                skipped = self._find_skipped(window, seen, desk) if tokens else None
+                has_pages = bool(tokens) or "from" in window.progress  # or an earlier run had
+                skipped = self._find_skipped(window, seen, desk) if has_pages else None
                 if skipped is None:
                     desk.ledger.set_window(window, state="done", total=len(seen))
                     return
@@ -158,14 +159,28 @@ class OaiWay:
         arXiv's tokens count rows. A paper that changes while its day is being paged leaves that
         day, the rows behind it move up, and one falls between two pages.
         """
-        days = []
+        days: list[str] = []
         token: str | None = None
+        tokens: set[str] = set()
+        n_restarts = 0
         while True:
-            fetched = self._fetch(window, window.scope["from"], token, desk, "ListIdentifiers")
+            try:
+                fetched = self._fetch(window, window.scope["from"], token, desk, "ListIdentifiers")
+            except OaiError as error:
+                if token is None:
+                    raise
+                token, n_restarts = None, self._count_restart(n_restarts, str(error))
+                continue
             days += [day for arxiv_id, day in fetched.page.listed if arxiv_id not in seen]
             token = fetched.page.token
             if token is None:
                 return min(days, default=None)
+            if token in tokens:
+                reason = "the server's tokens lead back to pages that came before"
+                token, n_restarts = None, self._count_restart(n_restarts, reason)
+                tokens.clear()
+            else:
+                tokens.add(token)
 
     def _count_restart(self, n_restarts: int, reason: str) -> int:
         if n_restarts >= _N_RESTARTS:

@@ -1,9 +1,11 @@
 """Fixtures of harvests against the fake arXiv: virtual time, a scene, a private gate."""
 
+import ssl
 import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import httpx
 import pytest
 from scenes import FakeClock, clock, corpus, scene
 
@@ -20,5 +22,8 @@ def _private_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_ssl_context() -> None:
-    """Load the certificates once and not for each of a thousand requests to loopback."""
+def _one_ssl_context() -> Iterator[None]:
+    """Load the certificates once, not for each of a thousand requests to loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield

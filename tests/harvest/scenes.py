@@ -36,7 +36,7 @@ KINDS: tuple[Kind, ...] = ("query", "ids", "oai")
 GAP_S = 3.0
 N_PAPERS, N_ON_A_PAGE, N_IDS_ASKED = 120, 25, 50
 SINCE = date(2024, 1, 1)
-CLEAN = {"query": 5, "ids": 3, "oai": 7}  # requests of a run without faults
+CLEAN = {"query": 5, "ids": 3, "oai": 9}  # requests of a run without faults
 
 
 def make_corpus(n: int = N_PAPERS, seed: int = 3, **changes: Any) -> list[TruePaper]:
@@ -309,7 +309,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture(scope="session")
 def corpus() -> list[TruePaper]:
-    """Papers of three years: five pages by query, three slices of ids, seven pages by day."""
+    """Papers of three years: five pages by query, three slices of ids, three spans of days."""
     return make_corpus()
 
 
