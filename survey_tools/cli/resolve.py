@@ -149,7 +149,8 @@ def _ask_for_titles(
     from survey_tools.harvest.by_title import TitleWay
     from survey_tools.harvest.clock import SystemClock
     from survey_tools.harvest.ledger import Ledger
-    from survey_tools.harvest.resolve import build_title_queries, build_word_query, resolve_corpus
+    from survey_tools.harvest.resolve import resolve_corpus
+    from survey_tools.harvest.title_queries import build_title_queries, build_word_query
     from survey_tools.tex import title_key
 
     ledger = Ledger(store, SystemClock())

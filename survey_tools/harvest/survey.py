@@ -13,12 +13,8 @@ from survey_tools.documents import YamlDocument, parse_yaml, read_bytes
 from survey_tools.errors import DataError, ParameterError
 from survey_tools.formats.files import replace_file
 from survey_tools.formats.jsonl import parse_papers, update_papers
-from survey_tools.harvest.resolve import (
-    Match,
-    parse_decisions,
-    serialise_match_table,
-    serialise_matches,
-)
+from survey_tools.harvest.resolve import Match
+from survey_tools.harvest.review import parse_decisions, serialise_match_table, serialise_matches
 from survey_tools.harvest.store import Store
 from survey_tools.paper import Paper
 from survey_tools.settings import HarvestSettings, SurveySettings

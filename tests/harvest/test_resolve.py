@@ -14,20 +14,16 @@ from hypothesis import strategies as st
 
 from survey_tools.corpus import Corpus
 from survey_tools.errors import DataError
+from survey_tools.harvest.authors import count_shared_authors
 from survey_tools.harvest.record import ArxivRecord, Version
-from survey_tools.harvest.resolve import (
-    Evidence,
-    Match,
-    build_title_queries,
-    build_word_query,
-    count_shared_authors,
+from survey_tools.harvest.resolve import Evidence, Match, resolve_corpus, resolve_paper
+from survey_tools.harvest.review import (
     parse_decisions,
-    resolve_corpus,
-    resolve_paper,
     serialise_match_table,
     serialise_matches,
-    veto,
 )
+from survey_tools.harvest.title_queries import build_title_queries, build_word_query
+from survey_tools.harvest.titles import veto
 from survey_tools.paper import Paper
 from survey_tools.tex import title_key
 
