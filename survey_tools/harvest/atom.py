@@ -58,14 +58,14 @@ def parse_atom(body: bytes, *, start: int | None = None, n_asked: int | None = N
     for entry in entries:
         if "/api/errors" in (entry.findtext(_ID) or ""):
             message = " ".join((entry.findtext(_SUMMARY) or "no reason given").split())
-            raise RefusedError(f"arXiv refuses the request: {message}")
+            raise RefusedError(f"arXiv refuses the request: {message}", is_of_content=True)
     as_of = _date(feed.findtext(_UPDATED), body)[:10]
     said_start = _count(feed, "startIndex", body)
     if start is not None and said_start != start:
         raise TransientError(f"results from {said_start} on came, from {start} on were asked")
     if n_asked is not None and len(entries) > n_asked:
         raise TransientError(f"{len(entries)} entries came, {n_asked} were asked")
-    if said_start + len(entries) > total:
+    if entries and said_start + len(entries) > total:  # none: the total may have shrunk
         raise TransientError(
             f"{len(entries)} entries from {said_start} on cannot be of {total} in all"
         )
@@ -116,15 +116,18 @@ def _read_entry(entry: Element, as_of: str) -> ArxivRecord:
     authors = tuple(
         normalise_text(name) for author in entry.iterfind(_AUTHOR) if (name := _name(author))
     )
+    categories = _categories(entry)
     if not authors:
         raise ValueError("no author")
+    if not categories:
+        raise ValueError("no category")
     return ArxivRecord(
         arxiv_id=arxiv_id,
         version=version,
         title=title,
         abstract=abstract,
         authors=authors,
-        categories=_categories(entry),
+        categories=categories,
         versions=(*first, shown),
         comment=comment,
         journal_ref=_optional(entry, _JOURNAL),

@@ -89,6 +89,9 @@ class OaiWay:
             return []
         overlap = _WIDE_OVERLAP_DAYS if job.is_rescan_due(today) else OVERLAP_DAYS
         begin = date.fromisoformat(job.as_of) - timedelta(days=overlap)
+        # a stale "no records" of a cache may have hidden the latest span: ask all of it again
+        hidden = [w.scope["from"] for w in windows[-1:] if not ledger.members(w.window_id)]
+        begin = min([begin, *map(date.fromisoformat, hidden)])
         if self._until and self._until < begin:
             return []
         begin = max(begin, self._since) if self._since else begin
@@ -115,7 +118,6 @@ class OaiWay:
         token: str | None = None
         tokens: set[str] = set()
         n_restarts = n_stale = 0
-        is_confirmed = False
         while True:
             try:
                 fetched = self._fetch(window, begin, token, desk)
@@ -132,16 +134,17 @@ class OaiWay:
             seen.update(page.ids)
             begin = max(begin, page.last_day or begin)
             token = page.token
-            if not page.n_entries and token is None and not is_confirmed and self._is_past(window):
-                desk.put(window, fetched)
-                is_confirmed = True  # an empty span of past days is asked for once more
-                continue
             desk.put(window, fetched, progress={"from": begin})
             if token is None:
-                has_pages = bool(tokens) or "from" in window.progress  # or an earlier run had
-                skipped = self._find_skipped(window, seen, desk) if has_pages else None
+                is_doubtful = (
+                    not seen  # "no records" is believed when two answers say it
+                    or bool(tokens)
+                    or "from" in window.progress  # an earlier run had tokens
+                    or desk.ledger.has_nameless(window.window_id)
+                )
+                skipped = self._find_skipped(window, seen, desk) if is_doubtful else None
                 if skipped is None:
-                    desk.ledger.set_window(window, state="done", total=len(seen))
+                    desk.ledger.close_window(window, total=len(seen))
                     return
                 begin = skipped
                 n_restarts = self._count_restart(n_restarts, f"records of {skipped} are skipped")
@@ -208,9 +211,6 @@ class OaiWay:
             n_attempts=2 if window.progress.get("is_suspect") else N_ATTEMPTS,
             n_throttles=_N_HEAVY if can_halve else None,
         )
-
-    def _is_past(self, window: Window) -> bool:
-        return window.scope["until"] is not None
 
     def _is_not_yet(self, begin: str, error: OaiError) -> bool:
         """Tell a "from" that the server's clock has not reached from a wrong argument."""

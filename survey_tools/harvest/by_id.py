@@ -8,7 +8,7 @@ from typing import Any
 from survey_tools.arxiv_id import ArxivId, parse_arxiv_id
 from survey_tools.errors import DataError
 from survey_tools.harvest.atom import parse_atom
-from survey_tools.harvest.desk import Desk
+from survey_tools.harvest.desk import Desk, IncompleteError
 from survey_tools.harvest.faults import RefusedError
 from survey_tools.harvest.fetcher import Fetched
 from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
@@ -78,20 +78,29 @@ class IdWay:
         try:
             left = ask_for_ids(asked, window, desk, self._url)
         except RefusedError as error:
-            bad = _BAD_ID.search(str(error))
-            if bad and bad[1] in asked and len(asked) > 1:  # arXiv's rule is stricter than ours
-                asked.remove(bad[1])
-                desk.ledger.add_windows(window.job_id, [{"ids": asked}], parent=window)
-                desk.ledger.add_windows(window.job_id, [{"ids": [bad[1]]}])
-                return
-            if len(asked) > 1:
-                self.halve(window, desk)
-                return
-            reason = {asked[0]: str(error)}
-            desk.ledger.set_window(window, state="done", progress={"absent": reason})
+            if not error.is_of_content:
+                raise
+            self._set_aside(asked, str(error), window, desk)
+            return
+        if not left:
+            desk.ledger.close_window(window)
             return
         absent = dict.fromkeys(left, _NOT_THERE)
         desk.ledger.set_window(window, state="done", progress={"absent": absent})
+
+    def _set_aside(self, asked: list[str], said: str, window: Window, desk: Desk) -> None:
+        """Find the id for which a whole slice was refused: arXiv's rule may be stricter."""
+        if len(asked) == 1:
+            absent = {asked[0]: said}
+            desk.ledger.set_window(window, state="done", progress={"absent": absent})
+            return
+        bad = _BAD_ID.search(said)
+        if bad and bad[1] in asked:
+            others = [arxiv_id for arxiv_id in asked if arxiv_id != bad[1]]
+            parts = [{"ids": others}, {"ids": [bad[1]]}]
+            desk.ledger.add_windows(window.job_id, parts, parent=window)
+        else:
+            self.halve(window, desk)
 
     def halve(self, window: Window, desk: Desk) -> bool:
         """Cut a slice in two."""
@@ -125,18 +134,27 @@ class IdWay:
 
 
 def ask_for_ids(asked: Sequence[str], window: Window, desk: Desk, url: str) -> list[str]:
-    """Ask for ids until nothing more comes; return those that did not come in two answers."""
+    """Ask for ids until all have come, or until two answers say that the rest is not there.
+
+    Raises
+    ------
+    IncompleteError
+        If arXiv counts more of them than it gives.
+    """
     left = list(asked)
-    n_in_vain = 0
-    while left and n_in_vain < 2:
+    n_denied = n_idle = 0
+    while left and n_denied < 2:
         fetched = _fetch(left, desk, url)
+        page = fetched.page
         came = _names(fetched)
         desk.put(window, fetched, total=len(asked))
         before = len(left)
         left = [name for name in left if not _has_come(name, came)]
-        n_in_vain = n_in_vain + 1 if len(left) == before else 0
-        if len(left) < before and fetched.page.total == len(fetched.page.ids):
-            n_in_vain = 1  # this answer says itself that the others are not there
+        # only an answer whose count agrees with its ids denies that the others are there
+        n_denied = n_denied + 1 if page.total == len(page.ids) else 0
+        n_idle = n_idle + 1 if len(left) == before else 0
+        if left and n_idle > 1 and not n_denied:
+            raise IncompleteError(f"arXiv counts {page.total} of the papers, {len(page.ids)} came")
     return left
 
 

@@ -27,7 +27,7 @@ __all__ = ["CLOSED_AFTER_DAYS", "QueryWay"]
 
 N_PAGED = 2000  # results of one window that are paged through
 _N_LIMIT = 10_000  # the server's own limit; beyond it, it fails
-_N_PASSES = 2
+_N_PASSES, _N_MOST_PASSES = 2, 12  # the latter where each pass still brings something
 _N_SLICES = 32
 # a paper appears under its submission date after it was announced, some after weeks in moderation
 CLOSED_AFTER_DAYS = 30
@@ -101,6 +101,8 @@ class QueryWay:
             return [{"from": first, "until": last}]
         if job.as_of is None or job.as_of >= today:
             return []
+        if not ledger.count_members(job.job_id):  # an overloaded service counts none, too
+            return [{"from": first, "until": last}]
         closed = date.fromisoformat(job.as_of) - timedelta(days=CLOSED_AFTER_DAYS)
         if self._until and self._until < closed:
             return []
@@ -115,15 +117,16 @@ class QueryWay:
         n_attempts = 2 if window.progress.get("is_suspect") else N_ATTEMPTS
         start = int(window.progress.get("start", 0))
         highest = total = window.total or 0
-        for _ in range(_N_PASSES):
+        n_idle = 0
+        for n_pass in range(1, _N_MOST_PASSES + 1):
+            n_before = len(seen)
             totals = [total] if start else []
             while start == 0 or start < total:
-                fetched = self._fetch(window, start, desk, n_attempts)
-                page = fetched.page
-                total = page.total or 0
-                if not start and not total:
-                    fetched, total = self._confirm_empty(window, desk, n_attempts)
-                    page = fetched.page
+                fetched = self._fetch(window, start, total, desk, n_attempts)
+                total = fetched.page.total or 0
+                if not start and not total:  # an overloaded server says so, too: ask again
+                    fetched = self._fetch(window, start, total, desk, n_attempts)
+                    total = fetched.page.total or 0
                 if self._must_cut(window, total, desk):
                     desk.put(window, fetched, total=total, comes_again=True)
                     self._note_total(window, total, desk)
@@ -132,19 +135,25 @@ class QueryWay:
                 start += self._page_size
                 desk.put(window, fetched, total=total, progress={**window.progress, "start": start})
                 self._note_total(window, total, desk)
-                seen.update(page.ids)
+                seen.update(fetched.page.ids)
                 totals.append(total)
             highest = max(totals, default=0)
             if len(seen) >= highest:
-                desk.ledger.set_window(window, state="done")
+                desk.ledger.close_window(window)
                 self._reconcile(window.parent_id, desk)
                 return
             start = 0
-        if not self.halve(window, desk):
-            raise IncompleteError(f"arXiv counts {highest} papers here, {len(seen)} came")
+            n_idle = n_idle + 1 if len(seen) == n_before else 0
+            if n_pass >= _N_PASSES and (n_idle or self._can_be_cut(window, desk)):
+                break
+        raise IncompleteError(
+            f"arXiv counts {highest} papers here, {len(seen)} came", body=fetched.body
+        )
 
-    def _fetch(self, window: Window, start: int, desk: Desk, n_attempts: int) -> Fetched:
-        read = partial(self._read, start=start, n_expected=window.total if start else None)
+    def _fetch(
+        self, window: Window, start: int, n_counted: int, desk: Desk, n_attempts: int
+    ) -> Fetched:
+        read = partial(self._read, start=start, n_counted=n_counted)
         request = self._request(window.scope, start, self._page_size)
         fetched = desk.ask(request, read, n_attempts=n_attempts)
         if not self._is_checked:
@@ -152,13 +161,13 @@ class QueryWay:
             self._is_checked = True
         return fetched
 
-    def _read(self, body: bytes, *, start: int, n_expected: int | None) -> Page:
+    def _read(self, body: bytes, *, start: int, n_counted: int) -> Page:
         page = parse_atom(body, start=start, n_asked=self._page_size)
         if not page.n_entries and (page.total or 0) > start:
             raise TransientError(
                 f"an empty page came where results {start} to {page.total} begin", body=body
             )
-        if not page.total and n_expected and start:
+        if not page.total and n_counted and start:
             raise TransientError("arXiv counts no results where it counted some before", body=body)
         return page
 
@@ -185,11 +194,6 @@ class QueryWay:
         )
         return Combination("AND", (self._query, dates)) if self._query else dates
 
-    def _confirm_empty(self, window: Window, desk: Desk, n_attempts: int) -> tuple[Fetched, int]:
-        """Ask a second time before "no results" is believed: an overloaded server says it too."""
-        fetched = self._fetch(window, 0, desk, n_attempts)
-        return fetched, fetched.page.total or 0
-
     def _note_total(self, window: Window, total: int, desk: Desk) -> None:
         if window.parent_id is None:
             desk.n_total = max(desk.n_total or 0, total)
@@ -199,7 +203,7 @@ class QueryWay:
     def _must_cut(self, window: Window, total: int, desk: Desk) -> bool:
         if total <= max(N_PAGED, self._page_size):
             return False
-        if _n_minutes(*self._limits(window.scope, desk)) > 1:
+        if self._can_be_cut(window, desk):
             return True
         if total > _N_LIMIT - self._page_size:
             raise IncompleteError(f"{total} papers in one minute are more than arXiv can page")
@@ -209,9 +213,12 @@ class QueryWay:
         """Results a slice should have: a page and some room, as papers lie unevenly in time."""
         return max(1, min(self._page_size * 2, N_PAGED) * 7 // 10)
 
+    def _can_be_cut(self, window: Window, desk: Desk) -> bool:
+        return _n_minutes(*self._limits(window.scope, desk)) > 1
+
     def halve(self, window: Window, desk: Desk) -> bool:
         """Cut a window in two."""
-        if _n_minutes(*self._limits(window.scope, desk)) < 2:
+        if not self._can_be_cut(window, desk):
             return False
         self._cut(window, desk, 2, is_suspect=True)
         return True
@@ -247,6 +254,7 @@ class QueryWay:
             held = desk.ledger.members_below(parent_id)
             if held < (parent.total or 0) and not self._is_settled(parent, held, desk):
                 return
+            desk.ledger.settle_nameless(parent_id)
             parent_id = parent.parent_id
 
     def _is_settled(self, parent: Window, held: int, desk: Desk) -> bool:

@@ -61,7 +61,17 @@ class ThrottledError(FetchError):
 
 
 class RefusedError(FetchError):
-    """The request is wrong and stays wrong: 400, 404, 414 and their like."""
+    """The request is wrong and stays wrong: 400, 404, 414 and their like.
+
+    Attributes
+    ----------
+    is_of_content : bool
+        Whether what was asked for is at fault, so that a part of it may be answered.
+    """
+
+    def __init__(self, reason: str, *, is_of_content: bool = False) -> None:
+        super().__init__(reason)
+        self.is_of_content = is_of_content
 
 
 class ForbiddenError(FetchError):

@@ -184,12 +184,13 @@ class Fetcher:
                 reply = self._wire.send(replace(request, url=url), on_answer=turn.mark)
             if reply.status not in _REDIRECTS:
                 _judge(reply, url, self.clock.now())
+                if is_for_good and url != request.url:
+                    self._memory.save_host(request.url, HostState(moved_to=url))
                 return reply
-            target = _redirect_target(url, reply)
+            url = _redirect_target(url, reply)
             is_for_good = is_for_good and reply.status in (301, 308)
-            if is_for_good:
-                self._remember_move(request.url, target)
-            url = target
+        if is_for_good:  # what was remembered leads in a circle now
+            self._memory.save_host(request.url, HostState())
         raise RefusedError(f"{request.url}: redirects more than {_N_HOPS} times")
 
     def _recall(self, url: str) -> None:
@@ -203,9 +204,6 @@ class Fetcher:
             left_s = (state.rest_until - self.clock.now()).total_seconds()
             if left_s > 0:
                 self._gate.rest(url, min(left_s, state.rest_s))
-
-    def _remember_move(self, url: str, target: str) -> None:
-        self._memory.save_host(url, HostState(moved_to=target))
 
     def _send_to_rest(self, fault: ThrottledError) -> None:
         host = host_of(self._asked_url)
@@ -266,7 +264,7 @@ def _judge(reply: Reply, url: str, now: datetime) -> None:
         with contextlib.suppress(TransientError):  # no Atom feed: the status must say enough
             parse_atom(reply.body)
     if status == 414:
-        raise RefusedError(f"{host}: the request is too long (status 414)")
+        raise RefusedError(f"{host}: the request is too long (status 414)", is_of_content=True)
     raise RefusedError(f"{host} refuses the request (status {status})")
 
 

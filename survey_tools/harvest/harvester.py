@@ -215,17 +215,15 @@ def _ask_all(way: Way, desk: Desk) -> str | None:
     ]:
         desk.n_windows_left = len(windows)
         window = windows[0]
-        n_pages = desk.n_pages
         try:
             way.ask(window, desk)
-            n_in_row = n_cuts = 0
+            if desk.ledger.members(window.window_id):  # an empty window proves nothing
+                n_in_row = n_cuts = 0
         except ThrottledError as fault:
             if fault.is_final or not way.halve(window, desk):
                 desk.ledger.set_window(window, reason=str(fault))
                 return str(fault)
         except (TransientError, OaiError, RefusedError) as fault:
-            if desk.n_pages > n_pages:
-                n_in_row = n_cuts = 0
             may_help = isinstance(fault, TransientError) and (fault.is_slow or bool(fault.body))
             if may_help and n_cuts < _N_CUTS and way.halve(window, desk):
                 n_cuts += 1

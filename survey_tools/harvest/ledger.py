@@ -299,6 +299,32 @@ class Ledger:
         with self.store.transaction() as connection:
             _set_window(connection, window, state, total, progress, reason)
 
+    def close_window(self, window: Window, *, total: int | None = None) -> None:
+        """Note that a window's answer is whole; see `settle_nameless`."""
+        self.set_window(window, state="done", total=total)
+        self.settle_nameless(window.window_id)
+
+    def settle_nameless(self, window_id: int) -> None:
+        """Let entries without id leave the quarantine of a window whose answer is whole.
+
+        As many papers came as there are, so they were among them.
+        """
+        with self.store.transaction() as connection:
+            connection.execute(
+                "UPDATE quarantine SET state = 'refetched' WHERE window_id = ? "
+                "AND arxiv_id IS NULL AND state = 'open'",
+                (window_id,),
+            )
+
+    def has_nameless(self, window_id: int) -> bool:
+        """Tell whether a malformed entry without id waits in a window."""
+        rows = self.store.query(
+            "SELECT 1 FROM quarantine WHERE window_id = ? AND arxiv_id IS NULL "
+            "AND state = 'open' LIMIT 1",
+            (window_id,),
+        )
+        return bool(rows)
+
     def members(self, window_id: int) -> set[str]:
         """Return the ids that a window's answers held."""
         rows = self.store.query("SELECT arxiv_id FROM members WHERE window_id = ?", (window_id,))

@@ -199,6 +199,8 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
     authors = split_authors(fields.authors)
     if not authors:
         raise ValueError("no author")
+    if not fields.categories.split():
+        raise ValueError("no category")
     return ArxivRecord(
         arxiv_id=fields.arxiv_id,
         version=last.number,

@@ -18,6 +18,7 @@ import arxiv_oai
 import pytest
 from arxiv_atom import render_entry
 from arxiv_server import ArxivServer, TruePaper, make_truth
+from arxiv_server import Request as ServerRequest
 
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.harvest.by_day import OaiWay
@@ -75,12 +76,14 @@ class WatchedWire:
     are those of a server that lives in the harvester's virtual time.
     """
 
-    def __init__(self, clock: FakeClock, *, deadline_s: float = 240.0) -> None:
+    def __init__(self, clock: FakeClock, *, deadline_s: float, max_requests: int) -> None:
         self._clock = clock
         self._wire = HttpWire(deadline_s=deadline_s)
+        self._max_requests = max_requests
         self.slept_s: list[float] = []
 
     def send(self, request: Request, *, on_answer: Callable[[], None]) -> Reply:
+        assert len(self.slept_s) < self._max_requests, "one request more than the bound"
         self.slept_s.append(self._clock.slept_s)
         return self._wire.send(request, on_answer=on_answer)
 
@@ -121,13 +124,14 @@ class Scene:
         *,
         clock: FakeClock | None = None,
         patience_s: float = 7200.0,
+        max_requests: int = 400,
         store_path: Path | None = None,
     ) -> HarvestReport:
-        """Harvest, and check the run's manners."""
+        """Harvest, and check the run's manners; no request beyond ``max_requests`` is sent."""
         if isinstance(way, str):
             way = self.way(way)
         clock = clock or self.clock
-        wire = WatchedWire(clock, deadline_s=self.deadline_s)
+        wire = WatchedWire(clock, deadline_s=self.deadline_s, max_requests=max_requests)
         services = Services(
             url=self.server.oai_url if way.kind == "oai" else self.server.api_url,
             gap_s=GAP_S,
@@ -154,6 +158,16 @@ class Scene:
         self.server.set_today(date.fromisoformat(day))
         left = datetime.fromisoformat(day).replace(hour=9, tzinfo=UTC) - self.clock.now()
         self.clock.sleep(left.total_seconds())
+
+    def at(self, number: int, action: Callable[[], object]) -> None:
+        """Do something on the server as its request of a number arrives, before it is answered."""
+
+        def act(request: ServerRequest) -> bool:
+            if request.number == number:
+                action()
+            return False
+
+        self.server.schedule("404", on=act)
 
     # ---- faults that stay ---------------------------------------------------------------
 
