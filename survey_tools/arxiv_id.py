@@ -8,9 +8,9 @@ from survey_tools.errors import DataError
 
 __all__ = ["ArxivId", "check_arxiv_id", "find_arxiv_ids", "parse_arxiv_id"]
 
-_NEW = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(?:v([1-9][0-9]*))?")
+_NEW = re.compile(r"([0-9]{2})([0-9]{2})\.([0-9]{4,5})(?:v([1-9][0-9]{0,3}))?")
 _OLD = re.compile(
-    r"([a-z]+(?:-[a-z]+)*)(?:\.[A-Z]{2})?/([0-9]{2})(0[1-9]|1[0-2])([0-9]{3})(?:v([1-9][0-9]*))?"
+    r"([a-z]+(?:-[a-z]+)*)(?:\.[A-Z]{2})?/([0-9]{2})(0[1-9]|1[0-2])([0-9]{3})(?:v([1-9][0-9]{0,3}))?"
 )
 _FIRST_NEW_MONTH = (7, 4)  # year, month
 _FIRST_OLD_MONTH = 199108  # year and month; hep-th was the first archive

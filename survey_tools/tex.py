@@ -32,20 +32,28 @@ _LETTERS = {
     "OE": "Œ", "aa": "å", "AA": "Å", "i": "ı", "j": "ȷ", "dh": "ð", "DH": "Ð", "th": "þ",
     "TH": "Þ", "dj": "đ", "DJ": "Đ", "ng": "ŋ", "NG": "Ŋ",
 }  # fmt: skip
-_BASE = r"(?:\\(?P<dotless{n}>[ij])(?![A-Za-z])|(?P<letter{n}>[^\W\d_]))"
+
+
+def _base(n: int) -> str:
+    """Write the pattern of what stands under an accent: a letter, or one that TeX names."""
+    named = rf"\\(?P<name{n}>ae|AE|aa|AA|oe|OE|[oOlLij])(?![A-Za-z])(?:\{{\}}|[ \n\t])?"
+    return rf"(?:{named}|(?P<letter{n}>[^\W\d_]))"
+
+
 # \'e  \' e  \'{e}  {\'e}  \v{c}  \v c  \'\i  \'{\i}; \letter accents need a blank or a brace
 _ACCENT = re.compile(
-    r"(?P<outer>\{)?\\(?P<accent>[`'^\"~=.]\s*|[uvHcdbkr](?=[\s{]|\\[ij])\s*)"
-    r"(?:\{\s*" + _BASE.format(n=1) + r"\s*\}|" + _BASE.format(n=2) + r")(?(outer)\}|)"
+    r"(?P<outer>\{)?(?<!\\)\\(?P<accent>[`'^\"~=.]\s*|[uvHcdbkr](?=[\s{]|\\[A-Za-z])\s*)"
+    r"(?:\{\s*" + _base(1) + r"\s*\}|" + _base(2) + r")(?(outer)\}|)"
 )
 _LETTER = re.compile(
-    r"(?P<outer>\{)?\\(?P<name>ss|[oO]|[lL]|ae|AE|oe|OE|aa|AA|[ij]|dh|DH|th|TH|dj|DJ|ng|NG)"
+    r"(?P<outer>\{)?(?<!\\)\\(?P<name>ss|[oO]|[lL]|ae|AE|oe|OE|aa|AA|[ij]|dh|DH|th|TH|dj|DJ|ng|NG)"
     r"(?![A-Za-z])(?:\{\}| (?=\S))?(?(outer)\}|)"
 )
-_ESCAPED = re.compile(r"\\([&%#_])")
+_ESCAPED = re.compile(r"(?<!\\)\\([&%#_])")
 # Mathematics is left alone: there \= and \' are no accents. An unpaired $ opens nothing.
 _MATH = re.compile(r"(?<!\\)(\$\$.+?(?<!\\)\$\$|\$.+?(?<!\\)\$)", re.DOTALL)
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+# White space (\x09 to \x0d, \x1c to \x1f, \x85) parts words; all other controls are dropped.
+_ILLEGAL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 _MACRO = re.compile(r"\\([A-Za-z]+)\s*")
 _FONT_MACRO = re.compile(
     "bf|cal|em|emph|frak|it|math(?:bb|bf|cal|frak|it|rm|scr|sf|tt)|mbox|operatorname|rm|sc|sf"
@@ -60,8 +68,12 @@ def decode_tex(text: str) -> str:
 
     Mathematics between dollar signs and all other macros stay as they are.
     """
-    if "\\" not in text:
-        return text
+    while "\\" in text and (decoded := _decode_once(text)) != text:  # \'\'e has two layers
+        text = decoded
+    return text
+
+
+def _decode_once(text: str) -> str:
     if "$" not in text:
         return _decode_accents(text)
     parts = _MATH.split(text)  # odd parts are mathematics
@@ -76,7 +88,9 @@ def _decode_accents(text: str) -> str:
 
 
 def _compose(match: re.Match[str]) -> str:
-    letter = match["letter1"] or match["letter2"] or match["dotless1"] or match["dotless2"]
+    letter = match["letter1"] or match["letter2"]
+    if name := match["name1"] or match["name2"]:
+        letter = name if name in ("i", "j") else _LETTERS[name]  # an accent replaces their dot
     return unicodedata.normalize("NFC", letter + _COMBINING[match["accent"].strip()])
 
 
@@ -91,7 +105,9 @@ def normalise_text(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     if not text.isprintable():  # other white space than blanks, or control characters
-        text = " ".join(_ILLEGAL.sub("", text).split())
+        plain = " ".join(_ILLEGAL.sub("", text).split())
+        if plain != text:
+            return normalise_text(plain)  # what they parted may belong together
     return text
 
 

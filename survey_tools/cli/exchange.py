@@ -129,7 +129,7 @@ def export_command(
             from survey_tools.harvest.export import export_store
             from survey_tools.harvest.store import Store
 
-            with Store(store, read_only=True) as opened:
+            with Store(store, read_only=match is None) as opened:
                 n_papers = export_store(opened, out, job_id=job, words=match)
         elif survey is not None:
             if job is not None or match is not None:

@@ -144,7 +144,7 @@ def harvest_search(
     """
     way = _way_of(search, services.url)
     report = harvest(way, store, services, resume=resume, show=show)
-    if isinstance(way, RankWay) and way.ids:
+    if isinstance(way, RankWay):
         found = [store.get_record(arxiv_id) for arxiv_id in way.ids]
         return [to_arxiv_result(record) for record in found if record is not None], report
     if isinstance(way, IdWay):

@@ -7,8 +7,6 @@ References
 .. [2] arXiv/arxiv-search, search/serialize/atom.py (the server's own code, 2026-07).
 """
 
-from xml.etree import ElementTree
-
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
 from survey_tools.harvest.faults import RefusedError, TransientError
@@ -20,7 +18,7 @@ from survey_tools.harvest.record import (
     keep_raw,
     normalise_date,
 )
-from survey_tools.harvest.strict_xml import Element, parse_xml, text_of
+from survey_tools.harvest.strict_xml import Element, parse_xml, text_of, write_xml
 from survey_tools.tex import normalise_text
 
 __all__ = ["parse_atom"]
@@ -34,6 +32,7 @@ _UPDATED, _PUBLISHED, _AUTHOR = (f"{_ATOM}{n}" for n in ("updated", "published",
 _NAME, _CATEGORY = f"{_ATOM}name", f"{_ATOM}category"
 _PRIMARY, _COMMENT = f"{_ARXIV}primary_category", f"{_ARXIV}comment"
 _JOURNAL, _DOI = f"{_ARXIV}journal_ref", f"{_ARXIV}doi"
+_N_DIGITS = 12  # of a count; Python refuses to read some thousands
 _QUERY_PREFIX = "arXiv Query: "
 
 
@@ -87,7 +86,7 @@ def parse_atom(body: bytes, *, start: int | None = None, n_asked: int | None = N
 
 def _count(feed: Element, name: str, body: bytes) -> int:
     text = (feed.findtext(_OPENSEARCH + name) or "").strip()
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _N_DIGITS:
         raise TransientError(f"the feed lacks its {name}", body=body)
     return int(text)
 
@@ -181,5 +180,4 @@ def _malformed(entry: Element, reason: str) -> MalformedEntry:
         arxiv_id: str | None = _entry_id(entry)[0]
     except ValueError:
         arxiv_id = None
-    xml = ElementTree.tostring(entry, encoding="unicode")
-    return MalformedEntry(arxiv_id=arxiv_id, reason=reason, xml=xml)
+    return MalformedEntry(arxiv_id=arxiv_id, reason=reason, xml=write_xml(entry))

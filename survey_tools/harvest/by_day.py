@@ -90,8 +90,9 @@ class OaiWay:
         overlap = _WIDE_OVERLAP_DAYS if job.is_rescan_due(today) else OVERLAP_DAYS
         begin = date.fromisoformat(job.as_of) - timedelta(days=overlap)
         # a stale "no records" of a cache may have hidden the latest span: ask all of it again
-        hidden = [w.scope["from"] for w in windows[-1:] if not ledger.members(w.window_id)]
-        begin = min([begin, *map(date.fromisoformat, hidden)])
+        latest = max(windows, key=lambda window: str(window.scope["from"]))
+        if not ledger.members(latest.window_id):
+            begin = min(begin, date.fromisoformat(latest.scope["from"]))
         if self._until and self._until < begin:
             return []
         begin = max(begin, self._since) if self._since else begin
@@ -125,6 +126,9 @@ class OaiWay:
                 if token is None and self._is_not_yet(begin, error):
                     desk.ledger.set_window(window, state="done", total=len(seen))
                     return
+                if token is None and self._ends_too_late(window, error, desk):
+                    desk.as_of = max(desk.as_of, error.as_of)
+                    continue
                 if token is None or error.code not in ("badResumptionToken", "badArgument"):
                     raise
                 token, n_restarts = None, self._count_restart(n_restarts, str(error))
@@ -147,6 +151,7 @@ class OaiWay:
                     desk.ledger.close_window(window, total=len(seen))
                     return
                 begin = skipped
+                desk.ledger.set_window(window, progress={"from": begin})
                 n_restarts = self._count_restart(n_restarts, f"records of {skipped} are skipped")
                 continue
             n_stale = 0 if is_new else n_stale + 1
@@ -194,6 +199,7 @@ class OaiWay:
         self, window: Window, begin: str, token: str | None, desk: Desk, verb: str = "ListRecords"
     ) -> Fetched:
         parameters: tuple[tuple[str, str], ...]
+        until = window.scope["until"]
         if token is not None:
             parameters = (("verb", verb), ("resumptionToken", token))
         else:
@@ -201,7 +207,7 @@ class OaiWay:
                 ("verb", verb),
                 ("metadataPrefix", METADATA_PREFIX),
                 ("from", begin),
-                *((("until", window.scope["until"]),) if window.scope["until"] else ()),
+                *((("until", until),) if self._is_sent(until, desk) else ()),
                 *((("set", self._set),) if self._set else ()),
             )
         can_halve = self._limits(window, desk)[0] < self._limits(window, desk)[1]
@@ -211,6 +217,15 @@ class OaiWay:
             n_attempts=2 if window.progress.get("is_suspect") else N_ATTEMPTS,
             n_throttles=_N_HEAVY if can_halve else None,
         )
+
+    def _ends_too_late(self, window: Window, error: OaiError, desk: Desk) -> bool:
+        """Tell whether the server refused an "until" that its clock has not reached."""
+        until = window.scope["until"]
+        return error.code == "badArgument" and self._is_sent(until, desk) and until >= error.as_of
+
+    def _is_sent(self, until: str | None, desk: Desk) -> bool:
+        """Tell whether a span's end is sent: not where the server's day is not beyond it."""
+        return until is not None and (not desk.as_of or until < desk.as_of)
 
     def _is_not_yet(self, begin: str, error: OaiError) -> bool:
         """Tell a "from" that the server's clock has not reached from a wrong argument."""
@@ -258,8 +273,9 @@ class OaiWay:
                 continue
             desk.put(window, fetched, state=window.state)
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name the days of an open span."""
+        del ledger
         begin = window.progress.get("from") or window.scope["from"]
         until = window.scope["until"]
         of_set = f" of set {self._set}" if self._set else ""

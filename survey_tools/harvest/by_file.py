@@ -8,6 +8,7 @@ from typing import Any
 
 from survey_tools.errors import DataError
 from survey_tools.harvest.desk import Desk
+from survey_tools.harvest.faults import TransientError
 from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
 from survey_tools.harvest.page import MalformedEntry
 from survey_tools.harvest.record import ArxivRecord
@@ -51,8 +52,9 @@ class SnapshotWay:
         """Read the file, unless it was read to its end at this size already."""
         del today
         windows = ledger.list_windows(job.job_id)
-        if any(window.scope["n_bytes"] == self._n_bytes for window in windows):
+        if any(w.state == "open" or w.scope["n_bytes"] == self._n_bytes for w in windows):
             return []
+        ledger.drop_windows(job.job_id)  # another file of the same name and beginning
         return [{"n_bytes": self._n_bytes}]
 
     def ask(self, window: Window, desk: Desk) -> None:
@@ -60,8 +62,8 @@ class SnapshotWay:
 
         Raises
         ------
-        DataError
-            If the file is cut off; all before the cut is stored then.
+        TransientError
+            If the file is cut off or damaged; all before the cut is stored then.
         """
         n_bytes = int(window.progress.get("n_bytes", 0))
         n_bad = int(window.progress.get("n_bad", 0))
@@ -87,7 +89,7 @@ class SnapshotWay:
             desk.as_of = max(desk.as_of, *(record.as_of for record in records), "")
             desk.tell(min(1.0, n_bytes / self._n_bytes) if is_plain else None)
         if cut is not None:
-            raise cut
+            raise TransientError(str(cut))
         desk.ledger.set_window(window, state="done")
 
     def halve(self, window: Window, desk: Desk) -> bool:
@@ -98,7 +100,8 @@ class SnapshotWay:
     def refetch(self, entries: list[Quarantined], desk: Desk) -> None:
         """Ask nothing: a file says the same again, and the ids stay named."""
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name the lines that were not read."""
+        del ledger
         n_lines = window.progress.get("n_lines", 0)
         return [(f"{self._path.name} after line {n_lines:,}", window.reason or "not read yet")]

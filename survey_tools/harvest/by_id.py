@@ -65,11 +65,10 @@ class IdWay:
         waiting = {str(i) for w in windows if w.state == "open" for i in w.scope["ids"]}
         wanted = []
         for arxiv_id in self.ids:
-            is_held = ledger.store.get_record(arxiv_id.base, version=arxiv_id.version) is not None
-            if str(arxiv_id) not in waiting and (
-                self._refresh or not (is_held or str(arxiv_id) in answered)
-            ):
-                wanted.append(str(arxiv_id))
+            name = str(arxiv_id)
+            is_known = name in answered or _is_held(name, ledger)
+            if name not in waiting and (self._refresh or not is_known):
+                wanted.append(name)
         return [{"ids": wanted[i : i + N_IDS]} for i in range(0, len(wanted), N_IDS)]
 
     def ask(self, window: Window, desk: Desk) -> None:
@@ -116,20 +115,20 @@ class IdWay:
         """Ask for malformed entries again."""
         refetch_by_id(entries, desk, self._url)
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
-        """Name the ids of an open slice."""
-        return [(str(i), window.reason or "not asked yet") for i in window.scope["ids"]]
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
+        """Name the ids of an open slice that have not come."""
+        reason = window.reason or "not asked yet"
+        return [(str(i), reason) for i in window.scope["ids"] if not _is_held(str(i), ledger)]
 
     def absent(self, ledger: Ledger, job: Job) -> list[tuple[str, str]]:
         """Name the ids that arXiv does not know, and what is no id."""
         wanted = {str(arxiv_id) for arxiv_id in self.ids}
-        found: dict[str, str] = {}
-        for window in ledger.list_windows(job.job_id, "done"):
-            for arxiv_id, reason in window.progress.get("absent", {}).items():
-                parsed = parse_arxiv_id(arxiv_id)
-                is_held = ledger.store.get_record(parsed.base, version=parsed.version)
-                if arxiv_id in wanted and is_held is None:
-                    found[arxiv_id] = reason
+        found = {
+            arxiv_id: reason
+            for window in ledger.list_windows(job.job_id, "done")
+            for arxiv_id, reason in window.progress.get("absent", {}).items()
+            if arxiv_id in wanted and not _is_held(arxiv_id, ledger)
+        }
         return [*found.items(), *self._malformed]
 
 
@@ -165,6 +164,11 @@ def _fetch(ids: Sequence[str], desk: Desk, url: str) -> Fetched:
         parameters=(("id_list", ",".join(ids)), ("start", "0"), ("max_results", str(len(ids)))),
     )
     return desk.ask(request, partial(parse_atom, start=0, n_asked=len(ids)))
+
+
+def _is_held(name: str, ledger: Ledger) -> bool:
+    arxiv_id = parse_arxiv_id(name)
+    return ledger.store.get_record(arxiv_id.base, version=arxiv_id.version) is not None
 
 
 def _names(fetched: Fetched) -> set[str]:

@@ -282,8 +282,9 @@ class QueryWay:
         """Ask for malformed entries again, by id."""
         refetch_by_id(entries, desk, self._url)
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name the dates of an open window."""
+        del ledger
         first, last = (_readable(window.scope[end]) for end in ("from", "until"))
         if first and last:
             dates = f"submitted {first} to {last}"

@@ -31,7 +31,7 @@ class RankWay:
     Attributes
     ----------
     ids : tuple of str
-        What came in this run, in arXiv's order.
+        What came today, in arXiv's order.
 
     Raises
     ------
@@ -67,7 +67,11 @@ class RankWay:
 
     def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
         """Ask once a day: arXiv's results change no more often."""
-        if job.as_of == today or ledger.list_windows(job.job_id, "open"):
+        done = ledger.list_windows(job.job_id, "done")
+        if job.as_of == today and done:
+            self.ids = tuple(done[-1].progress["ids"])
+            return []
+        if ledger.list_windows(job.job_id, "open"):
             return []
         return [{"asked_on": today}]
 
@@ -96,10 +100,11 @@ class RankWay:
             if is_whole:
                 break
         else:
-            if len(set(page.ids)) < expected:
-                raise IncompleteError(f"arXiv counts {expected} papers, {len(page.ids)} came")
+            n_came = len(set(page.ids))
+            if n_came < expected:
+                raise IncompleteError(f"arXiv counts {expected} papers, {n_came} came")
         self.ids = page.ids
-        desk.ledger.set_window(window, state="done")
+        desk.ledger.set_window(window, state="done", progress={"ids": page.ids})
 
     def halve(self, window: Window, desk: Desk) -> bool:
         """Cut nothing: the order is that of the whole."""
@@ -110,8 +115,9 @@ class RankWay:
         """Ask for malformed entries again, by id."""
         refetch_by_id(entries, desk, self._url)
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name what was asked for."""
+        del ledger
         what = f"the first {self.arguments['max_results']} results"
         return [(what, window.reason or "not asked yet")]
 

@@ -67,6 +67,7 @@ class TitleWay:
         """Ask for malformed entries again, by id."""
         refetch_by_id(entries, desk, self._url)
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name the query."""
+        del ledger
         return [(str(window.scope["query"]), window.reason or "not asked yet")]

@@ -146,6 +146,6 @@ class Way(Protocol):
         """Ask for malformed entries again, by id."""
         ...
 
-    def describe(self, window: Window) -> list[tuple[str, str]]:
+    def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name what is missing as long as a window is open: what, and why."""
         ...

@@ -67,8 +67,17 @@ def export_store(
     OutputError
         If the ending is unknown or the file cannot be written.
     """
-    if job_id is not None and not store.query("SELECT 1 FROM jobs WHERE job_id = ?", (job_id,)):
-        raise ParameterError(f"{store.path}: has no job {job_id}; survey-tools status lists them")
+    if job_id is not None:
+        kinds = store.query("SELECT kind FROM jobs WHERE job_id = ?", (job_id,))
+        if not kinds:
+            raise ParameterError(
+                f"{store.path}: has no job {job_id}; survey-tools status lists them"
+            )
+        if kinds[0][0] == "snapshot":
+            raise ParameterError(
+                f"{store.path}: job {job_id} read a snapshot, whose papers are not listed one by "
+                "one; export all papers, without --job"
+            )
     records: Iterable[ArxivRecord] = store.iterate(job_id=job_id)
     if words is not None:
         wanted = store.ids_matching(words)
@@ -77,9 +86,10 @@ def export_store(
     if not found:
         matching = f" with {words}" if words is not None else ""
         raise ParameterError(f"{store.path}: holds no paper{matching} to export")
-    if path.suffix == ".csv":
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
         replace_file(path, _to_csv(found))
-    elif path.suffix == ".parquet":
+    elif suffix == ".parquet":
         replace_file(path, _to_parquet(found))
     else:
         write_references(Corpus(tuple(record_to_paper(record) for record in found)), path)

@@ -253,7 +253,7 @@ def _report(
         Missing(*named)
         for window in windows
         if window.state in ("open", "short")
-        for named in way.describe(window)
+        for named in way.describe(window, ledger)
     ]
     is_answered = not missing and not is_stopped and error is None
     quarantined = ledger.quarantined(job.job_id)
@@ -268,8 +268,8 @@ def _report(
         as_of = desk.as_of or job.as_of or today
         rescanned_on = today if job.is_rescan_due(today) else None
         ledger.finish_job(job.job_id, min(as_of, today), rescanned_on=rescanned_on)
-    n_lines = sum(int(window.progress.get("n_lines", 0)) for window in windows)
-    n_bad = sum(int(window.progress.get("n_bad", 0)) for window in windows)
+    lines = windows[-1].progress if windows else {}
+    n_lines, n_bad = (int(lines.get(name, 0)) for name in ("n_lines", "n_bad"))
     is_complete = is_answered and not missing
     return HarvestReport(
         job_id=job.job_id,

@@ -399,8 +399,9 @@ class Ledger:
         """List the malformed entries of a job that have not come whole since."""
         rows = self.store.query(
             "SELECT entry_id, window_id, arxiv_id, quarantine.reason FROM quarantine "
-            "JOIN windows USING (window_id) "
-            "WHERE job_id = ? AND quarantine.state = 'open' ORDER BY entry_id",
+            "JOIN windows USING (window_id) WHERE job_id = ? AND quarantine.state = 'open' "
+            # of a window that is not done, an entry without id is named with the window
+            "AND (arxiv_id IS NOT NULL OR windows.state = 'done') ORDER BY entry_id",
             (job_id,),
         )
         return [Quarantined(*row) for row in rows]

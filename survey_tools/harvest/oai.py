@@ -13,7 +13,6 @@ References
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
@@ -27,7 +26,7 @@ from survey_tools.harvest.record import (
     normalise_date,
     split_authors,
 )
-from survey_tools.harvest.strict_xml import Element, parse_xml, text_of
+from survey_tools.harvest.strict_xml import Element, parse_xml, text_of, write_xml
 from survey_tools.tex import normalise_text
 
 __all__ = ["METADATA_PREFIX", "RawFields", "build_record", "parse_oai"]
@@ -227,11 +226,11 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
 
 def _read_version(name: str, date: str, source_type: str) -> Version:
     number = name.strip().removeprefix("v")
-    if not number.isdecimal() or int(number) < 1:
+    if not (number.isdecimal() and len(number) < 5 and int(number)):
         raise ValueError(f"version {name!r} is no version")
     try:
         submitted = normalise_date(date)
-    except (ValueError, TypeError, IndexError):
+    except ValueError:
         raise ValueError(f"date {date!r} of version {name} is no date") from None
     return Version(number=int(number), submitted=submitted, withdrawn="I" in source_type)
 
@@ -243,5 +242,4 @@ def _malformed(element: Element, reason: str) -> MalformedEntry:
         arxiv_id: str | None = _base_id(identifier.removeprefix(_PREFIX))
     except ValueError:
         arxiv_id = None
-    xml = ElementTree.tostring(element, encoding="unicode")
-    return MalformedEntry(arxiv_id=arxiv_id, reason=reason, xml=xml)
+    return MalformedEntry(arxiv_id=arxiv_id, reason=reason, xml=write_xml(element))

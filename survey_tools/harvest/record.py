@@ -23,8 +23,10 @@ __all__ = [
 ]
 
 _NOTICE = re.compile(
-    r"\b(?:has|have|had|was|is|been|being)\s+(?:been\s+)?(?:temporarily\s+)?withdrawn\b"
-    r"|^\W*withdrawn\b|\bwithdrawn by\b",
+    r"^\W*(?:temporarily\s+)?withdrawn\b"
+    r"|\b(?:paper|article|manuscript|submission|preprint|e-?print|work|version|note|letter|thesis"
+    r"|report|it|this)\s+(?:(?:has|have|had|was|is|been|being|temporarily)\s+)+withdrawn\b"
+    r"|\bwithdrawn\s+by\s+(?:the\s+|its\s+)?(?:authors?|submitter|arxiv)\b",
     re.IGNORECASE,
 )
 _MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,7 +35,7 @@ _RFC_DATE = re.compile(
     r"[A-Z][a-z]{2}, ([0-9]{1,2} [A-Z][a-z]{2} [0-9]{4})"
     r" ((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]) GMT"
 )
-_PARENTHESES = re.compile(r"\([^()]*\)")
+_PARENTHESIS = re.compile("[()]")
 _SUFFIX = re.compile(r"(?:jr|sr)\.?|[ivx]+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s*(?:,\s*and\s|,|;|\s+and\s)\s*")
 
@@ -149,7 +151,7 @@ def split_authors(text: str) -> tuple[str, ...]:
     and "and" separate; ``Jr``, ``Sr`` and Roman numerals stay with the name before them.
     """
     text = normalise_text(text)
-    if "(" in text:
+    if "(" in text or ")" in text:
         text = _drop_parentheses(text)
     names: list[str] = []
     for part in _SEPARATOR.split(text):
@@ -164,10 +166,17 @@ def split_authors(text: str) -> tuple[str, ...]:
 
 
 def _drop_parentheses(text: str) -> str:
-    n_dropped = 1
-    while n_dropped:  # from the innermost outwards
-        text, n_dropped = _PARENTHESES.subn(" ", text)
-    return text.partition("(")[0].replace(")", " ")  # one that never closes goes to the end
+    """Drop what stands in parentheses; one that never closes goes to the end."""
+    kept = []
+    depth = begin = 0
+    for match in _PARENTHESIS.finditer(text):
+        if depth == 0:
+            kept.append(text[begin : match.start()])
+        depth = depth + 1 if match[0] == "(" else max(0, depth - 1)
+        begin = match.end()
+    if depth == 0:
+        kept.append(text[begin:])
+    return " ".join(" ".join(kept).split())
 
 
 def normalise_date(text: str) -> str:
@@ -180,7 +189,13 @@ def normalise_date(text: str) -> str:
     ValueError
         If it is no date-time.
     """
-    text = text.strip()
+    try:
+        return _to_iso(text.strip())
+    except (OverflowError, TypeError, IndexError) as error:
+        raise ValueError(f"{text[:60]!r} is no date-time ({error})") from None
+
+
+def _to_iso(text: str) -> str:
     if match := _RFC_DATE.fullmatch(text):  # five times as fast as the general parser
         return f"{_iso_day(match[1])}T{match[2]}Z"
     is_iso = text[:4].isdigit()

@@ -63,8 +63,8 @@ def read_snapshot(path: Path, *, n_skipped: int = 0) -> Iterator[SnapshotLine]:
     Raises
     ------
     DataError
-        If the file cannot be opened, or its compressed data end or break before their end;
-        what stands before the break has been given then.
+        If the file cannot be opened, ends in the middle of a line, or its compressed data
+        break; what stands before the break has been given then.
     """
     n_line = 0
     try:
@@ -78,10 +78,16 @@ def read_snapshot(path: Path, *, n_skipped: int = 0) -> Iterator[SnapshotLine]:
                     is_whole = rest.endswith(b"\n")
                 if n_line > n_skipped and line.strip():
                     if n_bytes > len(line):
-                        problem = f"{n_bytes:,} bytes in one line; no record is as long"
-                        yield SnapshotLine(n_line, n_bytes, _bad(line, problem))
+                        problem = f"line {n_line:,}: {n_bytes:,} bytes; no record is as long"
+                        content: ArxivRecord | MalformedEntry = _bad(line, problem)
                     else:
-                        yield SnapshotLine(n_line, n_bytes, _read_line(line, is_whole=is_whole))
+                        content = _read_line(line, n_line)
+                    if isinstance(content, MalformedEntry) and not is_whole:
+                        raise DataError(
+                            f"{path}: is cut off, or no snapshot ({content.reason}); get it whole "
+                            "and run the same command again, which goes on there"
+                        )
+                    yield SnapshotLine(n_line, n_bytes, content)
     except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
         raise DataError(
             f"{path}: the compressed file is cut off or damaged after line {n_line:,} ({error}); "
@@ -110,17 +116,20 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _read_line(line: bytes, *, is_whole: bool) -> ArxivRecord | MalformedEntry:
+def _read_line(line: bytes, n_line: int) -> ArxivRecord | MalformedEntry:
     try:
         data = from_json(line)
     except ValueError as error:
-        cut = "" if is_whole else "; the file is cut off here"
-        return _bad(line, f"no JSON ({error}){cut}")
+        return _bad(line, f"line {n_line:,}: no JSON ({error})")
+    if not isinstance(data, dict):
+        return _bad(line, f"line {n_line:,}: no JSON object")
     try:
         return _record_of(data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        return _bad(line, reason, arxiv_id=_id_in(data))
+        if arxiv_id := _id_in(data):
+            return _bad(line, reason, arxiv_id=arxiv_id)
+        return _bad(line, f"line {n_line:,}: {reason}")
 
 
 def _record_of(data: dict[str, Any]) -> ArxivRecord:

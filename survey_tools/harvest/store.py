@@ -262,6 +262,11 @@ class Store:
     def _catch_up(self) -> None:
         if not self._is_read_only:
             self.index_texts()
+        elif self.query(f"SELECT 1 FROM papers WHERE paper_id > ({LAST_INDEXED}) LIMIT 1"):
+            raise DataError(
+                f"{self.path}: its full-text index is behind, as after a bulk import; search it "
+                "once where it can be written"
+            )
 
     def _match(self, expression: str, limit: int) -> list[ArxivRecord]:
         rows = self.query(

@@ -10,12 +10,14 @@ from xml.etree import ElementTree
 
 from survey_tools.harvest.faults import TransientError
 
-__all__ = ["parse_xml", "repair_xml", "text_of"]
+__all__ = ["parse_xml", "repair_xml", "text_of", "write_xml"]
 
 Element = ElementTree.Element
 
 _FORBIDDEN_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _REFERENCE = re.compile(rb"&#(?:x([0-9a-fA-F]+)|([0-9]+));")
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_N_DIGITS = 9  # of a code point, with room for leading zeros
 _FORBIDDEN_SIGNS = re.compile("[\ufffe\uffff]")
 
 
@@ -30,6 +32,8 @@ def parse_xml(body: bytes, *, root: str) -> Element:
     if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         shown = body[:60].decode("utf-8", "replace").strip()
         raise TransientError(f"the reply is no XML: {shown!r}" if body else "the reply is empty")
+    if b"\0" in body[:4]:
+        raise TransientError("the reply is in UTF-16 or UTF-32; arXiv writes UTF-8", body=body)
     if b"<!DOCTYPE" in body:
         raise TransientError("the reply has a DOCTYPE, which arXiv never sends", body=body)
     try:
@@ -56,6 +60,13 @@ def repair_xml(body: bytes) -> bytes:
     ----------
     .. [1] Extensible Markup Language (XML) 1.0, fifth edition, production 2 (Char).
     """
+    declared = _ENCODING.match(body)
+    if declared and declared[1].lower() != b"utf-8":
+        try:
+            text = body.decode(declared[1].decode(), "replace")
+        except LookupError:
+            return body
+        body = text.encode("utf-8", "replace").replace(declared[1], b"UTF-8", 1)
     body = _FORBIDDEN_BYTES.sub(b"", body)
     body = _REFERENCE.sub(_keep_allowed, body)
     text = body.decode("utf-8", "replace")
@@ -63,7 +74,10 @@ def repair_xml(body: bytes) -> bytes:
 
 
 def _keep_allowed(match: re.Match[bytes]) -> bytes:
-    code = int(match[1], 16) if match[1] else int(match[2])
+    digits = match[1] or match[2]
+    if len(digits) > _N_DIGITS:
+        return b""
+    code = int(digits, 16) if match[1] else int(digits)
     is_allowed = code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE
     return match[0] if is_allowed or 0x10000 <= code <= 0x10FFFF else b""
 
@@ -74,6 +88,14 @@ def _is_well_formed(body: bytes) -> bool:
     except (ElementTree.ParseError, LookupError, ValueError):
         return False
     return True
+
+
+def write_xml(element: Element) -> str:
+    """Write an element for a person to read; one nested without measure is named alone."""
+    try:
+        return ElementTree.tostring(element, encoding="unicode")
+    except RecursionError:
+        return f"<{element.tag}> is nested too deeply to be written"
 
 
 def text_of(parent: Element, tag: str) -> str | None:

@@ -138,7 +138,15 @@ def read_harvest_settings(
     else:
         document = parse_yaml(b"title: no survey\n", source="options")
     document = document.replace({f"harvest.{name}": value for name, value in given.items()})
-    return document.validate(SurveySettings).harvest
+    try:
+        return document.validate(SurveySettings).harvest
+    except DataError as error:
+        message = str(error)
+        for name in _FROM_ENVIRONMENT:
+            if name in given and options.get(name) is None:  # it came from the environment
+                variable = _ENVIRONMENT + name.upper()
+                message = message.replace(f"option harvest.{name}", variable)
+        raise DataError(message) from None
 
 
 def _number(text: str, name: str) -> float:
@@ -199,8 +207,10 @@ def fill_abstracts(
             lists["filled"].append(paper.key)
     report = FillReport(
         n_papers=len(survey.corpus),
-        n_present=len(survey.corpus) - len(lacking),
-        without_id=tuple(p.key for p in lacking if p.arxiv_id is None),
+        n_present=sum(p.text_source == "abstract" for p in survey.corpus),
+        without_id=tuple(
+            p.key for p in lacking if p.arxiv_id is None and p.text_source != "abstract"
+        ),
         doubtful=tuple(doubtful),
         refused=tuple(refused),
         filled=tuple(lists["filled"]),

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Literal, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -186,4 +187,7 @@ def host_of(url: str) -> str:
 def is_loopback(url: str) -> bool:
     """Tell whether an address is of this machine."""
     host = (urlsplit(url).hostname or "").lower()
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"

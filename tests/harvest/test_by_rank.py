@@ -93,7 +93,7 @@ def test_fewer_papers_than_asked_are_complete(apart: Scene) -> None:
 
 
 def test_the_same_day_asks_nothing_and_the_next_day_asks_again(apart: Scene) -> None:
-    """arXiv's results change once a day; what is new then comes."""
+    """What is new at arXiv appears once a day, and comes then."""
     apart.run(rank(apart))
     assert apart.run(rank(apart)).n_requests == 0
     apart.next_day()

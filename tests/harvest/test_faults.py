@@ -78,6 +78,8 @@ def expand(cases: list[Case]) -> list[Any]:
 
 
 ATOM: tuple[Kind, ...] = ("query", "ids")
+QUERY: tuple[Kind, ...] = ("query",)
+IDS: tuple[Kind, ...] = ("ids",)
 OAI: tuple[Kind, ...] = ("oai",)
 FAST = 0.4  # seconds until a silent server is left
 
@@ -102,27 +104,23 @@ def asks_old_address(request: Request) -> bool:
 ONCE = [
     Case(1, "429"),
     Case(1, "429", {"times": 3}, ATOM, n_more=3),
-    Case(1, "429", {"retry_after": 30}),
     Case(2, "200-rate-exceeded"),
     Case(3, "503"),
-    Case(3, "503", {"retry_after": 0}),
-    Case(3, "503", {"retry_after": "soon"}),
-    Case(3, "503", {"retry_after": timedelta(seconds=50)}),
-    Case(3, "503", {"retry_after": None}),
+    Case(3, "503", {"retry_after": 0}, OAI),
     Case(3, "503", {"times": 2}, OAI, n_more=5),
     Case(4, "500"),
-    Case(4, "500", {"feed": True}),
-    Case(4, "502"),
-    Case(4, "504"),
+    Case(4, "500", {"feed": True}, QUERY),
+    Case(4, "502", {}, IDS),
+    Case(4, "504", {}, OAI),
     Case(8, "truncated"),
-    Case(8, "truncated", {"share": 0.01}),
+    Case(8, "truncated", {"share": 0.01}, QUERY),
     Case(8, "truncated", {"share": 0.999}),
-    Case(8, "truncated", {"share": 0.0}),
-    Case(8, "truncated", {"times": 3}, n_more=3),
+    Case(8, "truncated", {"share": 0.0}, OAI),
+    Case(8, "truncated", {"times": 3}, IDS, n_more=3),
     Case(8, "short-body"),
-    Case(8, "short-body", {"chunked": True}),
-    Case(8, "short-body", {"share": 0.0}),
-    Case(9, "empty-page", {"on": 2}),
+    Case(8, "short-body", {"chunked": True}, QUERY),
+    Case(8, "short-body", {"share": 0.0}, OAI),
+    Case(9, "empty-page", {"on": 2}, n_more=4),
     Case(9, "empty-page", {"on": 1}, OAI, n_more=4),
     Case(10, "anomalous-empty", {"on": 1}, ATOM),
     Case(10, "anomalous-empty", {"on": 2}, ATOM),
@@ -131,28 +129,30 @@ ONCE = [
     Case(12, "duplicates", {"m": 1}, n_more=5),
     Case(12, "duplicates", {"m": 10}, n_more=5),
     Case(13, "total-drift", {"n": 1}, ATOM, n_more=5),
-    Case(13, "total-drift", {"n": 40, "on": 5}, ("query",), n_more=7),
+    Case(13, "total-drift", {"n": 40, "on": 5}, QUERY, n_more=7),
     Case(13, "total-drift", {"n": -1}, ATOM, n_more=5),
-    Case(13, "total-drift", {"n": -1, "on": 5}, ("query",), n_more=5),
-    Case(13, "total-drift", {"n": -60, "on": 1}, ("query",), n_more=5),
+    Case(13, "total-drift", {"n": -1, "on": 5}, QUERY, n_more=5),
+    Case(13, "total-drift", {"n": -60, "on": 1}, QUERY, n_more=5),
     *[
-        Case(14, "malformed-entry", {"kind": kind, "index": 3}, ATOM, n_more=n_more)
-        for kind, n_more in {
-            "no-title": 1,
-            "empty-title": 1,
-            "no-summary": 1,
-            "empty-abstract": 1,
-            "no-updated": 1,
-            "no-published": 1,
-            "bad-date": 1,
-            "no-authors": 1,
-            "no-categories": 1,
-            "no-id": 6,
-            "bad-id": 6,
-        }.items()
+        Case(14, "malformed-entry", {"kind": kind, "index": 3}, QUERY, n_more=1)
+        for kind in (
+            "no-title",
+            "empty-title",
+            "no-summary",
+            "empty-abstract",
+            "no-updated",
+            "no-published",
+            "bad-date",
+            "no-authors",
+            "no-categories",
+        )
     ],
     *[
-        Case(14, "malformed-entry", {"kind": kind, "index": 3}, OAI, n_more=1)
+        Case(14, "malformed-entry", {"kind": kind, "index": 3}, ATOM, n_more=6)
+        for kind in ("no-title", "no-id", "bad-id")
+    ],
+    *[
+        Case(14, "malformed-entry", {"kind": kind, "index": 3}, OAI, n_more=3)
         for kind in (
             "no-title",
             "empty-title",
@@ -168,10 +168,10 @@ ONCE = [
         )
     ],
     Case(15, "control-characters"),
-    Case(15, "control-characters", {"text": "&#11;"}),
-    Case(15, "control-characters", {"text": "\ufffe"}),
+    Case(15, "control-characters", {"text": "&#11;"}, QUERY),
+    Case(15, "control-characters", {"text": "\ufffe"}, OAI),
     Case(15, "bad-utf8"),
-    Case(15, "latin-1"),
+    Case(15, "latin-1", {}, IDS),
     Case(15, "bare-ampersand"),
     Case(20, "bad-token", {}, OAI, n_more=2),
     Case(20, "bad-token", {"times": 3}, OAI, n_more=6),
@@ -185,21 +185,21 @@ ONCE = [
     Case(23, "bad-argument", {"on": 1}, OAI, n_more=0, status="incomplete"),
     Case(23, "bad-argument", {"on": 2}, OAI, n_more=2),
     Case(25, "reset"),
-    Case(25, "reset", {"share": 0.5}),
+    Case(25, "reset", {"share": 0.5}, QUERY),
     Case(25, "refuse"),
     Case(26, "hang", deadline_s=FAST),
-    Case(26, "hang", {"share": 0.5}, deadline_s=FAST),
-    Case(26, "slow-loris", deadline_s=FAST),
-    Case(26, "slow", deadline_s=FAST),
+    Case(26, "hang", {"share": 0.5}, OAI, deadline_s=FAST),
+    Case(26, "slow-loris", {}, QUERY, deadline_s=FAST),
+    Case(26, "slow", {}, IDS, deadline_s=FAST),
     Case(27, "gzip-bomb", {"n_mb": 4}),
-    Case(27, "gzip-bomb", {"n_mb": 4, "filler": b"x"}),
+    Case(27, "gzip-bomb", {"n_mb": 4, "filler": b"x"}, QUERY),
     Case(27, "huge-body", {"n_mb": 4}),
     Case(28, "entity-bomb"),
     Case(28, "external-entity"),
     Case(29, "redirect"),
-    Case(29, "redirect", {"status": 302}),
-    Case(29, "redirect", {"status": 307}),
-    Case(29, "redirect", {"status": 308}),
+    Case(29, "redirect", {"status": 302}, IDS),
+    Case(29, "redirect", {"status": 307}, OAI),
+    Case(29, "redirect", {"status": 308}, QUERY),
     Case(37, "unknown-elements", n_more=0),
     Case(37, "wrong-root"),
     Case(37, "wrong-namespace"),
@@ -226,26 +226,26 @@ def test_a_fault_that_comes_and_goes(
 
 FOR_EVER = [
     Case(1, "429", n_more=10),
-    Case(1, "429", {"on": 3}, n_more=10),
+    Case(1, "429", {"on": 3}, ATOM, n_more=10),
     Case(2, "200-rate-exceeded", n_more=10),
     Case(3, "503", {"retry_after": None}, n_more=10),
-    Case(3, "503", {"retry_after": 3600}, n_more=10),
+    Case(3, "503", {"retry_after": 3600}, OAI, n_more=10),
     Case(4, "500", n_more=20),
-    Case(4, "500", {"on": 3}, n_more=20),
-    Case(4, "502", n_more=20),
-    Case(4, "504", n_more=20),
-    Case(5, "400", {}, ("query",), n_more=1),
-    Case(5, "400", {}, ("ids",), n_more=240, is_later=True),
+    Case(4, "500", {"on": 3}, ("ids", "oai"), n_more=20),
+    Case(4, "502", {}, QUERY, n_more=20),
+    Case(4, "504", {}, OAI, n_more=20),
+    Case(5, "400", {}, QUERY, n_more=1),
+    Case(5, "400", {}, IDS, n_more=144, is_later=True),
     Case(7, "414", {}, ("query", "oai"), n_more=20),
     Case(7, "404", n_more=20),
     Case(8, "truncated", n_more=90),
-    Case(8, "truncated", {"on": 3}, n_more=90),
+    Case(8, "truncated", {"on": 3}, OAI, n_more=90),
     Case(8, "short-body", n_more=90),
     Case(9, "empty-page", n_more=90),
-    Case(10, "anomalous-empty", {}, ("ids",), n_more=6, is_later=True),
+    Case(10, "anomalous-empty", {}, IDS, n_more=6, is_later=True),
     Case(11, "short-page", {"m": 1}, ATOM, n_more=300),
     Case(12, "duplicates", {"m": 3}, ATOM, n_more=300),
-    Case(13, "total-drift", {"n": 1}, ("query",), n_more=300),
+    Case(13, "total-drift", {"n": 1}, QUERY, n_more=300),
     Case(13, "total-drift", {"n": -1}, ATOM, n_more=60),
     *[
         Case(14, "malformed-entry", {"kind": kind, "index": 3}, ATOM, n_more=10)
@@ -256,25 +256,23 @@ FOR_EVER = [
         for kind in ("no-title", "no-abstract", "bad-date", "no-authors", "no-metadata", "no-id")
     ],
     Case(14, "malformed-entry", {"kind": "no-id", "index": 3}, ATOM, n_more=300),
-    Case(14, "malformed-entry", {"kind": "no-header", "index": 3}, OAI, n_more=60),
     Case(15, "bare-ampersand", n_more=90),
     Case(23, "bad-argument", {}, OAI, n_more=20),
-    Case(24, "no-records-match", {"on": asks_last_span}, OAI, n_more=20, is_later=True),
     Case(24, "bad-argument", {"on": asks_last_span}, OAI, n_more=20, is_later=True),
     Case(25, "reset", n_more=20),
-    Case(25, "reset", {"share": 0.5}, n_more=20),
+    Case(25, "reset", {"share": 0.5}, IDS, n_more=20),
     Case(25, "refuse", n_more=20),
-    Case(26, "hang", {}, n_more=90, deadline_s=0.05),
-    Case(26, "hang", {"share": 0.5}, ("query",), n_more=60, deadline_s=0.05),
-    Case(26, "slow-loris", {}, ("query",), n_more=60, deadline_s=0.05),
-    Case(27, "gzip-bomb", {"n_mb": 4}, n_more=20),
-    Case(27, "huge-body", {"n_mb": 4}, n_more=20),
+    Case(26, "hang", {}, QUERY, n_more=90, deadline_s=0.02),
+    Case(26, "hang", {"share": 0.5}, OAI, n_more=90, deadline_s=0.02),
+    Case(26, "slow-loris", {}, IDS, n_more=90, deadline_s=0.02),
+    Case(27, "gzip-bomb", {"n_mb": 4}, QUERY, n_more=20),
+    Case(27, "huge-body", {"n_mb": 4}, OAI, n_more=20),
     Case(28, "entity-bomb", n_more=90),
-    Case(28, "external-entity", n_more=90),
+    Case(28, "external-entity", {}, IDS, n_more=90),
     Case(29, "redirect-loop", n_more=20),
     Case(29, "redirect-loop", {"status": 301}, n_more=20),
     Case(29, "redirect-elsewhere", n_more=20),
-    Case(29, "redirect-elsewhere", {"host": "arxiv.example"}, n_more=20),
+    Case(29, "redirect-elsewhere", {"host": "arxiv.example"}, IDS, n_more=20),
     Case(37, "wrong-root", n_more=90),
     Case(37, "wrong-namespace", n_more=90),
     Case(38, "maintenance", n_more=20),
@@ -301,8 +299,9 @@ def test_a_fault_that_stays(
 
 
 HARMLESS = [
-    Case(13, "total-drift", {"n": 1}, ("ids",), n_more=0),
+    Case(13, "total-drift", {"n": 1}, IDS, n_more=0),
     Case(15, "control-characters", n_more=9),
+    Case(14, "malformed-entry", {"kind": "no-header", "index": 3}, OAI, n_more=12),
     Case(20, "bad-token", {}, OAI, n_more=6),
     Case(21, "same-token", {}, OAI, n_more=12),
     Case(21, "loop-token", {}, OAI, n_more=12),
@@ -345,14 +344,16 @@ def test_a_fault_that_stays_but_can_be_lived_with(case: Case, kind: Kind, scene:
     ],
     ids=str,
 )
-@pytest.mark.parametrize("status", ["429", "503"])
 def test_retry_after_is_obeyed_within_bounds(
-    status: str, asked: Any, least_s: float, most_s: float, scene: Scene
+    asked: Any, least_s: float, most_s: float, scene: Scene
 ) -> None:
     """Seconds and dates count, from 3 s to 1 h; 0 and nonsense leave the wait to us."""
-    scene.server.schedule(status, on=2, retry_after=asked)
-    scene.check(scene.run("ids", max_requests=4), status="complete")
+    scene.server.schedule("429", on=2, retry_after=asked)
+    scene.server.schedule("503", on=3, retry_after=asked)
+    scene.check(scene.run("ids", max_requests=5), status="complete")
     assert least_s <= scene.gaps_s[1] <= most_s
+    if not isinstance(asked, timedelta):  # the server's dates stand still, ours goes on
+        assert least_s <= scene.gaps_s[2] <= 2 * most_s  # a second refusal doubles our own wait
 
 
 def test_throttling_without_end_uses_patience_up_and_is_remembered(scene: Scene) -> None:
@@ -415,8 +416,8 @@ def test_the_offset_at_which_the_service_fails_is_never_asked_for(
 
 
 def test_a_bad_id_is_named_and_the_others_are_harvested(scene: Scene) -> None:
-    """arXiv refuses a whole list for one id; that id is taken out by what it says."""
-    bad = scene.server.truth[60].arxiv_id
+    """A whole list is refused for one id; that id is taken out by what it says."""
+    bad = scene.server.truth[40].arxiv_id
     scene.server.schedule(
         "400",
         on=lambda request: bad in request.params.get("id_list", ""),
@@ -432,7 +433,7 @@ def test_a_bad_id_is_named_and_the_others_are_harvested(scene: Scene) -> None:
 
 def test_an_id_refused_without_a_name_is_found_by_halving(scene: Scene) -> None:
     """Where the message does not say which id is wrong, the list is cut until it is alone."""
-    bad = scene.server.truth[60].arxiv_id
+    bad = scene.server.truth[40].arxiv_id
     scene.server.schedule(
         "400",
         on=lambda request: bad in request.params.get("id_list", ""),
@@ -510,7 +511,7 @@ def test_papers_of_one_second_come_all_though_their_order_changes(
 ) -> None:
     """Duplicates and omissions across many pages are found by counting and asked for again."""
     for group in range(8):
-        first = scene.server.truth[12 * group].versions[0]
+        first = scene.server.truth[8 * group].versions[0]
         scene.server.add(
             replace(p, arxiv_id=f"2502.{90000 + 4 * group + i}", versions=(first,), comment="tied")
             for i, p in enumerate(make_corpus(4, seed=70 + group))
@@ -524,27 +525,32 @@ def test_papers_of_one_second_come_all_though_their_order_changes(
 
 
 def test_ties_that_cannot_be_separated_are_named_until_they_are_whole(
-    scene: Scene, clock: FakeClock
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twenty papers of one second, in pages of two: what did not come is named, and comes."""
+    """Of nine papers of one second one is counted but on no page; its minute is named."""
     first = scene.server.truth[10].versions[0]
-    tied = [
+    hidden, *others = [
         replace(p, arxiv_id=f"2405.{90000 + i}", versions=(first,), comment="tied")
-        for i, p in enumerate(make_corpus(20, seed=9))
+        for i, p in enumerate(make_corpus(9, seed=9))
     ]
-    day = first.submitted.date()
-    with ArxivServer(tied, shuffle_ties=True) as server:
-        small = Scene(server, scene.store_path, clock, page_size=2)
-        reports = [small.run(small.way("query", since=day, until=day))]
-        while reports[-1].status != "complete":
-            small.check(reports[-1], status="incomplete")
+    scene.server.add([hidden, *others])
+    take = scene.server.atom._take
+    with monkeypatch.context() as patch:
+
+        def take_another(*arguments: Any) -> list[Any]:
+            rows = take(*arguments)
+            known = scene.server.catalogue.find(others[0].arxiv_id)
+            return [known if row.paper is hidden else row for row in rows]
+
+        patch.setattr(scene.server.atom, "_take", take_another)
+        for _ in range(2):
+            report = scene.run("query", max_requests=CLEAN["query"] + 120)
+            scene.check(report, status="incomplete")
+            assert scene.lacking() == [hidden]
             minute = f"{first.submitted:%Y-%m-%d %H:%M}"
-            assert all(minute in missing.what for missing in reports[-1].missing)
-            assert len(reports) < 12
-            reports.append(small.run(small.way("query", since=day, until=day), max_requests=40))
-        small.check(reports[-1], status="complete")
-        assert len(reports) > 1, "the ties were too easy"
-        small.check_quiet(lambda: small.way("query", since=day, until=day))
+            assert all(minute in missing.what for missing in report.missing)
+    scene.check(scene.run("query", max_requests=20), status="complete")
+    scene.check_quiet("query")
 
 
 @pytest.mark.parametrize("where", ["begin", "middle", "end"])
@@ -552,7 +558,7 @@ def test_ties_that_cannot_be_separated_are_named_until_they_are_whole(
 def test_papers_added_in_the_middle_of_a_run(kind: Kind, where: str, scene: Scene) -> None:
     """What is announced meanwhile moves the pages; the next day's run has it at the latest."""
     truth = scene.server.truth
-    near = truth[{"begin": 1, "middle": 60, "end": -1}[where]]
+    near = truth[{"begin": 1, "middle": 40, "end": -1}[where]]
     when = near.versions[0]
     day = scene.server.now.date()
     late = [
@@ -568,7 +574,7 @@ def test_papers_added_in_the_middle_of_a_run(kind: Kind, where: str, scene: Scen
 def test_a_paper_restamped_while_its_busy_day_is_paged_moves_no_other_out(scene: Scene) -> None:
     """Tokens count rows: when one leaves the day, the row at the next page's edge must not fall."""
     bulk = date(2025, 5, 5)
-    for paper in scene.server.truth[:90]:
+    for paper in scene.server.truth[:54]:
         scene.server.restamp(paper.arxiv_id, bulk)
     today = scene.server.now.date()
 
@@ -597,6 +603,10 @@ def test_a_new_version_in_the_middle_of_a_run_is_followed(scene: Scene) -> None:
 
 def without_title(entry: str) -> str:
     return re.sub(r"<title>.*?</title>", "<title></title>", entry, flags=re.DOTALL)
+
+
+def without_id(entry: str) -> str:
+    return re.sub(r"<header>.*</header>|<id>[^<]*</id>", "", entry, flags=re.DOTALL)
 
 
 def with_bare_ampersand(entry: str) -> str:
@@ -628,6 +638,23 @@ def test_an_entry_that_stays_malformed_is_named_alone(
         assert bad in row[1]
     scene.server.catalogue.add([scene.server.truth[50]])  # whole again
     scene.check(scene.run(kind, max_requests=1), status="complete")
+    scene.check_quiet(kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_entry_that_never_says_which_paper_it_is(
+    kind: Kind, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window in which it lies, or the id asked for, is named; the others are stored."""
+    bad = scene.server.truth[50]
+    with monkeypatch.context() as patch:
+        scene.spoil(bad.arxiv_id, without_id, patch)
+        report = scene.run(kind, max_requests=CLEAN[kind] + 120)
+        scene.check(report, status="incomplete")
+        assert scene.lacking() == [bad]
+        assert len(report.missing) <= 4
+    scene.server.catalogue.add([bad])
+    scene.check(scene.run(kind, max_requests=20), status="complete")
     scene.check_quiet(kind)
 
 
@@ -680,7 +707,7 @@ def test_bytes_that_are_no_utf8_are_marked_in_their_own_record_alone(
     stored = scene.stored()
     wrong = [w for paper in scene.server.truth for w in differences(stored[paper.arxiv_id], paper)]
     assert all("\ufffd" in text for text in wrong)
-    assert 1 <= len({text.split()[0] for text in wrong}) <= (1 if fault == "bad-utf8" else 25)
+    assert 1 <= len({text.split()[0] for text in wrong}) <= (1 if fault == "bad-utf8" else 24)
 
 
 def test_the_sign_for_damage_is_replaced_when_the_true_text_comes(scene: Scene) -> None:
@@ -719,7 +746,7 @@ def test_a_deleted_paper_is_kept_and_flagged(scene: Scene) -> None:
     """What OAI-PMH names as deleted stays in the store as withdrawn."""
     scene.check(scene.run("oai"), status="complete")
     scene.next_day()
-    paper = scene.server.truth[100]
+    paper = scene.server.truth[60]
     scene.server.restamp(paper.arxiv_id, scene.server.now.date())
     scene.server.schedule("deleted-record", times=None, on=lambda r: r.params["verb"] != "x")
     scene.run("oai")
@@ -785,7 +812,7 @@ def test_another_source_is_no_change(kinds: tuple[str, ...], scene: Scene, tmp_p
 
 def test_a_span_that_was_left_goes_on_from_its_last_day(scene: Scene) -> None:
     """The checkpoint is the last datestamp, not the token."""
-    for paper in scene.server.truth[:100]:
+    for paper in scene.server.truth[:60]:
         scene.server.restamp(
             paper.arxiv_id, date(2025, 3, 1) + timedelta(days=len(paper.title) % 9)
         )
@@ -854,6 +881,33 @@ def test_a_clock_that_is_days_wrong_loses_nothing(kind: Kind, day: str, scene: S
     scene.check(scene.run(kind, clock=clock), status="complete")
 
 
+def test_a_day_that_a_cache_shows_empty_is_asked_again_the_next_day(scene: Scene) -> None:
+    """An error of the morning is served until midnight; the look back of the next day mends it."""
+    scene.check(scene.run("oai"), status="complete")
+    scene.next_day()
+    for paper in scene.server.truth[:5]:
+        scene.server.restamp(paper.arxiv_id, scene.server.now.date())
+    new = make_corpus(3, seed=44)
+    scene.server.add(
+        replace(p, arxiv_id=f"2611.{i:05}", datestamp=scene.server.now.date())
+        for i, p in enumerate(new)
+    )
+    scene.server.schedule("no-records-match", times=None)
+    scene.run("oai", max_requests=4)
+    scene.server.clear_schedule()
+    scene.next_day("2026-11-22")
+    scene.check(scene.run("oai", max_requests=4), status="complete")
+
+
+def test_a_span_of_months_that_is_shown_empty_is_not_believed_for_ever(scene: Scene) -> None:
+    """Where arXiv says all day that a span of ten months is empty, the next day must find it."""
+    scene.server.schedule("no-records-match", on=asks_last_span, times=None)
+    scene.run("oai", max_requests=CLEAN["oai"] + 4)
+    scene.server.clear_schedule()
+    scene.next_day()
+    scene.check(scene.run("oai"), status="complete")
+
+
 def test_a_from_in_the_servers_future_is_no_error(scene: Scene) -> None:
     """A day that the server has not reached is an empty span, not a wrong argument."""
     report = scene.run(scene.way("oai", since=date(2026, 11, 21)), max_requests=2)
@@ -892,8 +946,8 @@ def test_holes_that_arxiv_fills_later_are_found(kind: Kind, n_days: int, scene: 
 
 
 def test_a_bomb_of_the_real_size_is_left_at_the_cap(scene: Scene) -> None:
-    """200 MB in a small gzip body: no more than 64 MB are unpacked, and the page comes again."""
-    scene.server.schedule("gzip-bomb", on=2, n_mb=200)
+    """Of 400 MB in a small gzip body 64 MB and a chunk are unpacked; the page comes again."""
+    scene.server.schedule("gzip-bomb", on=2, n_mb=400)
     tracemalloc.start()
     try:
         report = scene.run("ids", max_requests=4)
@@ -901,7 +955,7 @@ def test_a_bomb_of_the_real_size_is_left_at_the_cap(scene: Scene) -> None:
     finally:
         tracemalloc.stop()
     scene.check(report, status="complete")
-    assert peak_bytes < 160 * 2**20
+    assert peak_bytes < 260 * 2**20
 
 
 def test_an_external_entity_is_never_read(scene: Scene, tmp_path: Path) -> None:
@@ -1041,7 +1095,7 @@ def test_a_broken_line_in_a_snapshot_is_named(scene: Scene, tmp_path: Path) -> N
         (b"", "is empty"),
         (b"<!doctype html><html><body>Sign in to download</body></html>", "no JSON"),
         (b"id,title\n2401.00001,A paper\n", "no JSON"),
-        (b'[{"id": "2401.00001"}]', "."),
+        (b'[{"id": "2401.00001"}]', "object"),
         (b"\x1f\x8b no gzip at all", "damaged"),
         (b"PK\x03\x04 no zip at all", "damaged"),
         (b'{"id": 2401.00001}\n', "read as a number"),
@@ -1056,9 +1110,9 @@ def test_a_wrong_snapshot_file_is_told(
     path.write_bytes(content)
     try:
         report = scene.run(SnapshotWay(path), max_requests=0)
-    except DataError as error:
-        assert expected in str(error)
-    else:
+        said = repr(report.missing)
         assert report.status == "incomplete"
-        assert expected in repr(report.missing)
+    except DataError as error:
+        said = str(error)
+    assert expected in said
     assert not scene.stored()
