@@ -107,7 +107,7 @@ def _read_entry(entry: Element, as_of: str) -> ArxivRecord:
     withdrawn = is_withdrawal(comment, abstract)
     if not title:
         raise ValueError("no title")
-    if not abstract and not withdrawn:
+    if not abstract and not (withdrawn and entry.find(_SUMMARY) is not None):
         raise ValueError("no summary")
     published, updated = _entry_date(entry, _PUBLISHED), _entry_date(entry, _UPDATED)
     shown = Version(number=version, submitted=updated, withdrawn=withdrawn)

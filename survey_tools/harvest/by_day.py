@@ -115,7 +115,7 @@ class OaiWay:
     def ask(self, window: Window, desk: Desk) -> None:
         """Follow a span to its end."""
         begin = str(window.progress.get("from") or window.scope["from"])
-        seen = desk.ledger.members(window.window_id)
+        seen = desk.ledger.members_above(window)
         token: str | None = None
         tokens: set[str] = set()
         n_restarts = n_stale = 0
@@ -239,18 +239,30 @@ class OaiWay:
         until = window.scope["until"]
         return begin, max(begin, date.fromisoformat(until) if until else today)
 
+    def settle(self, desk: Desk) -> bool:
+        """Check nothing more: every window is checked by itself."""
+        del desk
+        return False
+
     def halve(self, window: Window, desk: Desk) -> bool:
         """Cut what is left of a span into two."""
         window = desk.ledger.get_window(window.window_id)  # its checkpoint may have moved
         first, last = self._limits(window, desk)
         if first >= last:
             return False
-        middle = first + (last - first) // 2
-        scopes = [
-            {"from": first.isoformat(), "until": middle.isoformat()},
-            {"from": (middle + timedelta(days=1)).isoformat(), "until": window.scope["until"]},
-        ]
         progress = {"is_suspect": True}
+        begin, until = window.scope["from"], window.scope["until"]
+        if begin < first.isoformat():  # what came so far is still to be checked
+            so_far = {"from": begin, "until": first.isoformat()}
+            here = {**progress, "from": first.isoformat()}
+            desk.ledger.add_windows(window.job_id, [so_far], parent=window, progress=here)
+            first += timedelta(days=1)
+        middle = first + (last - first) // 2
+        scopes = [{"from": first.isoformat(), "until": middle.isoformat()}]
+        if middle < last:
+            scopes.append({"from": (middle + timedelta(days=1)).isoformat(), "until": until})
+        else:
+            scopes[0]["until"] = until
         desk.ledger.add_windows(window.job_id, scopes, parent=window, progress=progress)
         return True
 
@@ -276,8 +288,7 @@ class OaiWay:
     def describe(self, window: Window, ledger: Ledger) -> list[tuple[str, str]]:
         """Name the days of an open span."""
         del ledger
-        begin = window.progress.get("from") or window.scope["from"]
-        until = window.scope["until"]
+        begin, until = window.scope["from"], window.scope["until"]  # nothing is checked yet
         of_set = f" of set {self._set}" if self._set else ""
         days = f"changed {begin} to {until}" if until else f"changed from {begin} on"
         return [(days + of_set, window.reason or "not asked yet")]

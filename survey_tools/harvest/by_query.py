@@ -140,7 +140,6 @@ class QueryWay:
             highest = max(totals, default=0)
             if len(seen) >= highest:
                 desk.ledger.close_window(window)
-                self._reconcile(window.parent_id, desk)
                 return
             start = 0
             n_idle = n_idle + 1 if len(seen) == n_before else 0
@@ -245,17 +244,23 @@ class QueryWay:
         last = scope["until"] or max(tomorrow, first)
         return datetime.strptime(first, _MINUTE), datetime.strptime(last, _MINUTE)
 
-    def _reconcile(self, parent_id: int | None, desk: Desk) -> None:
-        """Compare what came in the slices of a window with what the server counts in it."""
-        while parent_id is not None:
-            parent = desk.ledger.get_window(parent_id)
-            if desk.ledger.has_open_below(parent_id):
-                return
-            held = desk.ledger.members_below(parent_id)
-            if held < (parent.total or 0) and not self._is_settled(parent, held, desk):
-                return
-            desk.ledger.settle_nameless(parent_id)
-            parent_id = parent.parent_id
+    def settle(self, desk: Desk) -> bool:
+        """Compare what came in the slices of every cut window with what arXiv counts in it.
+
+        Returns
+        -------
+        bool
+            Whether slices were opened again.
+        """
+        split = desk.ledger.list_windows(desk.job.job_id, "split")
+        for window in reversed(split):  # the smaller ones first
+            if desk.ledger.has_open_below(window.window_id):
+                continue
+            held = desk.ledger.members_below(window.window_id)
+            if held < (window.total or 0) and not self._is_settled(window, held, desk):
+                return desk.ledger.has_open_below(window.window_id)
+            desk.ledger.settle_nameless(window.window_id)
+        return False
 
     def _is_settled(self, parent: Window, held: int, desk: Desk) -> bool:
         """Ask for the count again; where papers are still missing, open slices again."""

@@ -138,6 +138,10 @@ class Way(Protocol):
         """
         ...
 
+    def settle(self, desk: Desk) -> bool:
+        """Check the whole once all windows were asked; return whether some are open again."""
+        ...
+
     def halve(self, window: Window, desk: Desk) -> bool:
         """Cut a window that cannot be answered into two; return False where none can be cut."""
         ...

@@ -5,9 +5,11 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal
 
 from survey_tools.harvest.by_id import IdWay
+from survey_tools.harvest.by_query import CLOSED_AFTER_DAYS
 from survey_tools.harvest.clock import Clock, SystemClock
 from survey_tools.harvest.desk import Desk, HarvestProgress, Way
 from survey_tools.harvest.faults import (
@@ -19,7 +21,7 @@ from survey_tools.harvest.faults import (
     TransientError,
 )
 from survey_tools.harvest.fetcher import Fetcher
-from survey_tools.harvest.ledger import Job, Ledger
+from survey_tools.harvest.ledger import Job, Ledger, Window
 from survey_tools.harvest.politeness import ARXIV_GAP_S, Gate
 from survey_tools.harvest.store import Store, Stored
 from survey_tools.harvest.wire import HttpWire, Wire
@@ -208,6 +210,23 @@ def _released(ledger: Ledger, job: Job) -> Iterator[None]:
 def _ask_all(way: Way, desk: Desk) -> str | None:
     """Ask all open windows; return why some stay open, if the service is at fault."""
     failed: set[int] = set()
+    reason: str | None = None
+    while True:
+        reason, is_down = _ask_open(way, desk, failed)
+        if is_down or not way.settle(desk):
+            return reason
+
+
+def _ask_open(way: Way, desk: Desk, failed: set[int]) -> tuple[str | None, bool]:
+    """Ask the windows that are open and have not failed in this run.
+
+    Returns
+    -------
+    str or None
+        Why the last one that failed did.
+    bool
+        Whether the service counts as down, so that nothing more is asked.
+    """
     n_in_row = n_cuts = 0
     reason: str | None = None
     while windows := [
@@ -222,7 +241,7 @@ def _ask_all(way: Way, desk: Desk) -> str | None:
         except ThrottledError as fault:
             if fault.is_final or not way.halve(window, desk):
                 desk.ledger.set_window(window, reason=str(fault))
-                return str(fault)
+                return str(fault), True
         except (TransientError, OaiError, RefusedError) as fault:
             may_help = isinstance(fault, TransientError) and (fault.is_slow or bool(fault.body))
             if may_help and n_cuts < _N_CUTS and way.halve(window, desk):
@@ -234,8 +253,17 @@ def _ask_all(way: Way, desk: Desk) -> str | None:
             n_in_row += 1
             reason = str(fault)
             if n_in_row >= _N_FAILURES:
-                return reason
-    return reason
+                return reason, True
+    return reason, False
+
+
+def _was_open(window: Window, as_of: str) -> bool:
+    """Tell whether more could still come into a window's dates when it was asked."""
+    until = window.scope.get("until")
+    if until is None:
+        return True
+    closed = date.fromisoformat(as_of) - timedelta(days=CLOSED_AFTER_DAYS)
+    return str(until).replace("-", "")[:8] >= closed.strftime("%Y%m%d")
 
 
 def _refetch(way: Way, desk: Desk) -> None:
@@ -264,8 +292,13 @@ def _report(
     if isinstance(way, IdWay):
         missing += [Missing(*named) for named in way.absent(ledger, job)]
     if is_answered:
-        # the server's day where it answered, so that a wrong clock of ours leaves no gap
-        as_of = desk.as_of or job.as_of or today
+        # the server's day of the earliest answer of this round, which may have taken days
+        asked = [
+            window.as_of
+            for window in windows
+            if window.as_of and window.as_of > (job.as_of or "") and _was_open(window, window.as_of)
+        ]
+        as_of = min(asked, default=desk.as_of or job.as_of or today)
         rescanned_on = today if job.is_rescan_due(today) else None
         ledger.finish_job(job.job_id, min(as_of, today), rescanned_on=rescanned_on)
     lines = windows[-1].progress if windows else {}

@@ -26,6 +26,7 @@ from survey_tools.output import sha256_of
 
 __all__ = ["Job", "Ledger", "Quarantined", "Window"]
 
+_WINDOW = "window_id, job_id, parent_id, scope, state, total, progress, as_of, reason"
 _BELOW = (
     "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "
     "FROM windows JOIN below ON windows.parent_id = below.window_id)"
@@ -79,6 +80,8 @@ class Window:
         Results that the server counts.
     progress : mapping
         Where to go on.
+    as_of : str or None
+        Server's day of its first answer.
     reason : str or None
         Why it is still open.
     """
@@ -90,6 +93,7 @@ class Window:
     state: str
     total: int | None
     progress: Mapping[str, Any]
+    as_of: str | None
     reason: str | None
 
 
@@ -242,8 +246,7 @@ class Ledger:
         """List a job's windows, all or those in a state, in the order in which they came."""
         condition = "" if state is None else "AND state = ?"
         rows = self.store.query(
-            "SELECT window_id, job_id, parent_id, scope, state, total, progress, reason "
-            f"FROM windows WHERE job_id = ? {condition} ORDER BY window_id",
+            f"SELECT {_WINDOW} FROM windows WHERE job_id = ? {condition} ORDER BY window_id",
             (job_id,) if state is None else (job_id, state),
         )
         return [_window_of(row) for row in rows]
@@ -251,8 +254,7 @@ class Ledger:
     def get_window(self, window_id: int) -> Window:
         """Look a window up."""
         rows = self.store.query(
-            "SELECT window_id, job_id, parent_id, scope, state, total, progress, reason "
-            "FROM windows WHERE window_id = ?",
+            f"SELECT {_WINDOW} FROM windows WHERE window_id = ?",
             (window_id,),
         )
         return _window_of(rows[0])
@@ -330,6 +332,14 @@ class Ledger:
         rows = self.store.query("SELECT arxiv_id FROM members WHERE window_id = ?", (window_id,))
         return {row[0] for row in rows}
 
+    def members_above(self, window: Window) -> set[str]:
+        """Return the ids that a window's answers held, and those of the windows it was cut from."""
+        found = self.members(window.window_id)
+        while window.parent_id is not None:
+            window = self.get_window(window.parent_id)
+            found |= self.members(window.window_id)
+        return found
+
     def members_below(self, window_id: int) -> int:
         """Count the distinct papers that a window and all windows cut from it held."""
         rows = self.store.query(
@@ -377,6 +387,10 @@ class Ledger:
             put_malformed(connection, window, page.malformed)
             _settle(connection, window.job_id, [record.arxiv_id for record in page.records])
             _set_window(connection, window, state, total, progress, None)
+            connection.execute(
+                "UPDATE windows SET as_of = coalesce(as_of, ?) WHERE window_id = ?",
+                (page.as_of, window.window_id),
+            )
         return stored
 
     def put_lines(
@@ -514,7 +528,8 @@ def _window_of(row: Sequence[Any]) -> Window:
         state=row[4],
         total=row[5],
         progress=json.loads(row[6]),
-        reason=row[7],
+        as_of=row[7],
+        reason=row[8],
     )
 
 

@@ -136,7 +136,7 @@ def _read_record(element: Element, arxiv_id: str, as_of: str) -> ArxivRecord:
         RawFields(
             arxiv_id=arxiv_id,
             title=text_of(raw, f"{_RAW}title") or "",
-            abstract=text_of(raw, f"{_RAW}abstract") or "",
+            abstract=text_of(raw, f"{_RAW}abstract"),
             authors=text_of(raw, f"{_RAW}authors") or "",
             categories=raw.findtext(f"{_RAW}categories") or "",
             versions=versions,
@@ -163,7 +163,7 @@ class RawFields:
 
     arxiv_id: str
     title: str
-    abstract: str
+    abstract: str | None
     authors: str
     categories: str
     versions: Sequence[tuple[str, str, str]]
@@ -182,7 +182,7 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
         Saying what is missing or wrong.
     """
     comment = normalise_text(fields.comment or "") or None
-    title, abstract = normalise_text(fields.title), normalise_text(fields.abstract)
+    title, abstract = normalise_text(fields.title), normalise_text(fields.abstract or "")
     if not fields.versions:
         raise ValueError("no version")
     versions = [_read_version(*version) for version in fields.versions]
@@ -193,7 +193,7 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
         versions[-1] = last
     if not title:
         raise ValueError("no title")
-    if not abstract and not last.withdrawn:
+    if not abstract and not (last.withdrawn and fields.abstract is not None):
         raise ValueError("no abstract")
     authors = split_authors(fields.authors)
     if not authors:
@@ -217,7 +217,7 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
         raw=keep_raw(
             [
                 ("title", fields.title, title),
-                ("abstract", fields.abstract, abstract),
+                ("abstract", fields.abstract or "", abstract),
                 ("authors", fields.authors, ", ".join(authors)),
             ]
         ),

@@ -50,6 +50,7 @@ _PAPERS = (
         state TEXT NOT NULL,             -- open, split, short, done
         total INTEGER,                   -- results that the server counts
         progress TEXT NOT NULL,          -- JSON: where to go on
+        as_of TEXT,                      -- server's day of its first answer
         reason TEXT                      -- why it is still open
     )""",
     "CREATE INDEX windows_by_job ON windows (job_id, state)",

@@ -113,8 +113,8 @@ class Scene:
     def way(self, kind: Kind, **changes: Any) -> Way:
         """Ask for everything since `since`: by query, by ids, or by OAI-PMH."""
         if kind == "query":
-            given = {"since": self.since, "page_size": self.page_size}
-            return QueryWay(changes.pop("query", None), url=self.server.api_url, **given | changes)
+            given = {"url": self.server.api_url, "since": self.since, "page_size": self.page_size}
+            return QueryWay(changes.pop("query", None), **given | changes)
         if kind == "oai":
             return OaiWay(None, **{"url": self.server.oai_url, "since": self.since} | changes)
         ids = [parse_arxiv_id(paper.arxiv_id) for paper in self.server.truth]
@@ -154,6 +154,16 @@ class Scene:
         assert self.server.max_open_connections <= 1
         assert self.server.max_open_requests <= 1
         self.gaps_s += gaps_s
+        return report
+
+    def run_blind(self, way: Way, url: str) -> HarvestReport:
+        """Harvest from an address at which the server never sees a request."""
+        services = Services(
+            url=url, gap_s=GAP_S, clock=self.clock, wire=HttpWire(), rng=random.Random(0)
+        )
+        with Store(self.store_path) as store:
+            report = harvest(way, store, services, resume="go on")
+        self.server.log.clear()  # a greeting by TLS is no request
         return report
 
     def next_day(self, day: str = "2026-11-21") -> None:
@@ -265,8 +275,8 @@ def check_store(
         assert not names
         assert report.error is None
         assert report.n_records >= len(truth)
-    else:
-        assert names, "not complete, but nothing is named as missing"
+    else:  # a run may be stopped when all is there and only the books are open
+        assert names or (status == "stopped" and not lacking), "incomplete, but nothing is named"
 
 
 def differences(record: ArxivRecord | None, paper: TruePaper) -> list[str]:

@@ -337,6 +337,29 @@ def test_a_signal_ends_in_a_report(
     check_manners(server)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_a_signal_at_any_moment_ends_in_a_report(
+    seed: int, server: ArxivServer, start: Callable[..., Harvester], tmp_path: Path
+) -> None:
+    """Thirty random moments, SIGINT or SIGTERM."""
+    rng = random.Random(seed)
+    store = tmp_path / "harvest.db"
+    kind = rng.choice(["query", "oai"])
+    harvester = start(kind, store)
+    n_requests = rng.randrange(1, CLEAN[kind] - 4)
+    harvester.wait_for(lambda: len(server.log) >= n_requests)
+    time.sleep(rng.uniform(0, 2 * GAP_S))
+    harvester.process.send_signal(rng.choice([signal.SIGINT, signal.SIGTERM]))
+    code, report, errors = harvester.end()
+    assert (code, errors) == (3, "")
+    assert report is not None
+    check_store(read_store(store), server.truth, report, status="stopped")
+    check_no_difference(store, server.truth)
+    finish(start, kind, store, server.truth)
+    check_manners(server)
+
+
 # ---- the disk -------------------------------------------------------------------------------
 
 

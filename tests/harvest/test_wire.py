@@ -12,6 +12,7 @@ import pytest
 from arxiv_server import ArxivServer, make_truth
 
 from survey_tools import __version__
+from survey_tools.errors import ParameterError
 from survey_tools.harvest import wire
 from survey_tools.harvest.faults import RefusedError, TransientError
 from survey_tools.harvest.wire import HttpWire, Reply, Request, host_of, is_loopback
@@ -64,13 +65,19 @@ class TinyServer:
     def _read(self, connection: socket.socket) -> bytes:
         request = b""
         while b"\r\n\r\n" not in request:
-            request += connection.recv(65536)
+            request += self._receive(connection)
         head, _, body = request.partition(b"\r\n\r\n")
         for line in head.lower().split(b"\r\n"):
             if line.startswith(b"content-length:"):
                 while len(body) < int(line.split(b":")[1]):
-                    body += connection.recv(65536)
+                    body += self._receive(connection)
         return head + b"\r\n\r\n" + body
+
+    @staticmethod
+    def _receive(connection: socket.socket) -> bytes:
+        if not (received := connection.recv(65536)):
+            raise ConnectionError
+        return received
 
 
 def send(
@@ -102,8 +109,23 @@ def dripping(text: bytes, begin: bytes = b"") -> Script:
     return script
 
 
+def silent(seconds: float) -> Script:
+    """Send nothing for a while."""
+    return lambda _: time.sleep(seconds)
+
+
 def answering(*parts: bytes) -> Script:
-    """Send bytes and close."""
+    """Send bytes and say that no more will come."""
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(b"".join(parts))
+        connection.shutdown(socket.SHUT_WR)
+
+    return script
+
+
+def keeping_open(*parts: bytes) -> Script:
+    """Send bytes and wait for the client to close."""
     return lambda connection: connection.sendall(b"".join(parts))
 
 
@@ -202,10 +224,8 @@ def test_any_contact_can_be_sent_or_is_refused(contact: str) -> None:
         try:
             asking = HttpWire(contact=contact, deadline_s=5)
             asking.send(Request(url=server.url), on_answer=lambda: None)
-        except (RefusedError, ValueError) as error:
-            # a sentence of ours, not one of Python's codecs
-            assert not isinstance(error, UnicodeError)  # noqa: PT017
-            assert "contact" in str(error)  # noqa: PT017
+        except (ParameterError, RefusedError) as error:
+            assert "contact" in str(error)  # noqa: PT017  it need not be refused
     assert b"\r\nX-Other" not in b"".join(server.requests)
 
 
@@ -244,7 +264,7 @@ def test_every_request_closes_its_connection(server: ArxivServer) -> None:
 
 def test_a_connection_is_closed_by_the_client() -> None:
     """Also if the server would keep it open."""
-    _, server = send(answering(GOOD))
+    _, server = send(keeping_open(GOOD))
     assert b"Connection: close\r\n" in server.requests[0]
     assert server.ends == [b""]
 
@@ -255,7 +275,7 @@ def test_a_connection_is_closed_by_the_client() -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        lambda connection: time.sleep(1),
+        silent(0.8),
         dripping(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 100),
         dripping(b"HTTP/1.1 100 Continue\r\n\r\n" * 10),
         dripping(b"x" * 100, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"),
@@ -266,9 +286,7 @@ def test_a_connection_is_closed_by_the_client() -> None:
 )
 def test_a_slow_server_is_left_at_the_deadline(script: Script) -> None:
     """However it spends the time; a smaller question may be answered."""
-    error = fail(script)
-    assert str(error) == f"no whole reply within {DEADLINE_S:g} s"
-    assert error.is_slow
+    assert fail(script).is_slow
 
 
 def test_the_deadline_holds_for_the_whole_reply(server: ArxivServer) -> None:
@@ -283,7 +301,7 @@ def test_the_deadline_holds_for_the_whole_reply(server: ArxivServer) -> None:
 def test_a_wait_for_one_byte_that_is_too_long_is_slow_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """ArXiv's stalls last up to 183 s, and each read may take 60: a smaller window may help."""
     monkeypatch.setattr(wire, "_READ_S", 0.1)
-    assert fail(lambda connection: time.sleep(0.6), deadline_s=5).is_slow
+    assert fail(silent(0.6), deadline_s=5).is_slow
 
 
 def test_a_quick_reply_leaves_no_watchdog_behind() -> None:
@@ -478,7 +496,7 @@ def test_other_machines_are_asked_through_the_proxy(proxied: Callable[[str], Non
 def test_a_proxy_that_cannot_be_used_is_named(proxied: Callable[[str], None], address: str) -> None:
     """A sentence, not a traceback: it is a setting of the user's."""
     proxied(address)
-    with pytest.raises((RefusedError, TransientError), match="(?i)proxy"):
+    with pytest.raises((RefusedError, TransientError), match=r"(?i)proxy"):
         HttpWire(deadline_s=5).send(Request(url="http://mirror.invalid/"), on_answer=lambda: None)
 
 
