@@ -256,7 +256,7 @@ class AtomService:
         mixed: list[Row] = []
         for value, tied in groupby(rows[first:last], key):
             group = list(tied)
-            Random(f"{number} {value}").shuffle(group)  # noqa: S311
+            Random(f"{number} {value}").shuffle(group)
             mixed += group
         return mixed[low - first : high - first]
 

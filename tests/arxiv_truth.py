@@ -429,7 +429,7 @@ class _Inventor:
     """Makes texts and names out of word lists and one random stream."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = Random(seed)  # noqa: S311
+        self.rng = Random(seed)
         self.pool = [self.fill(self.rng.choice(_SENTENCES)) for _ in range(600)]
 
     def one_of(self, words: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ References
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
@@ -29,7 +30,7 @@ from survey_tools.harvest.record import (
 from survey_tools.harvest.strict_xml import Element, parse_xml, text_of, write_xml
 from survey_tools.tex import normalise_text
 
-__all__ = ["METADATA_PREFIX", "RawFields", "build_record", "parse_oai"]
+__all__ = ["METADATA_PREFIX", "RawFields", "build_record", "is_day", "parse_oai"]
 
 METADATA_PREFIX = "arXivRaw"
 _OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -85,7 +86,7 @@ def parse_oai(body: bytes, *, verb: str) -> Page:
         deleted=tuple(deleted),
         as_of=as_of,
         token=((token.text or "").strip() or None) if token is not None else None,
-        last_day=max(days, default=None),
+        last_day=max((day for day in days if day <= as_of), default=None),
         listed=_list_headers(answer, body),
     )
 
@@ -106,9 +107,20 @@ def _read_header(header: Element | None) -> tuple[str, str, bool]:
     if not identifier.startswith(_PREFIX):
         raise ValueError(f"identifier {identifier!r} is not of arXiv" if identifier else "no id")
     day = (header.findtext(f"{_OAI}datestamp") or "").strip()
-    if not _DAY.fullmatch(day):
+    if not is_day(day):
         raise ValueError(f"datestamp {day!r} is no day")
     return _base_id(identifier.removeprefix(_PREFIX)), day, header.get("status") == "deleted"
+
+
+def is_day(text: object) -> bool:
+    """Tell whether a text is a day of the calendar, ``YYYY-MM-DD``."""
+    if not (isinstance(text, str) and _DAY.fullmatch(text)):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _base_id(text: str) -> str:
@@ -185,8 +197,8 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
     title, abstract = normalise_text(fields.title), normalise_text(fields.abstract or "")
     if not fields.versions:
         raise ValueError("no version")
-    versions = [_read_version(*version) for version in fields.versions]
-    versions.sort(key=lambda version: version.number)
+    by_number = {v.number: v for v in (_read_version(*each) for each in fields.versions)}
+    versions = [by_number[number] for number in sorted(by_number)]
     last = versions[-1]
     if is_withdrawal(comment, abstract) and not last.withdrawn:
         last = Version(number=last.number, submitted=last.submitted, withdrawn=True)

@@ -12,6 +12,7 @@ References
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from pydantic_core import from_json
 
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
-from survey_tools.harvest.oai import RawFields, build_record
+from survey_tools.harvest.oai import RawFields, build_record, is_day
 from survey_tools.harvest.page import MalformedEntry
 from survey_tools.harvest.record import ArxivRecord
 
@@ -88,6 +89,8 @@ def read_snapshot(path: Path, *, n_skipped: int = 0) -> Iterator[SnapshotLine]:
                             "and run the same command again, which goes on there"
                         )
                     yield SnapshotLine(n_line, n_bytes, content)
+    except (RuntimeError, lzma.LZMAError) as error:  # encrypted, or an unknown method
+        raise DataError(f"{path}: cannot be unpacked ({error})") from None
     except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
         raise DataError(
             f"{path}: the compressed file is cut off or damaged after line {n_line:,} ({error}); "
@@ -117,6 +120,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _read_line(line: bytes, n_line: int) -> ArxivRecord | MalformedEntry:
+    line = line.removeprefix(b"\xef\xbb\xbf")
     try:
         data = from_json(line)
     except ValueError as error:
@@ -136,6 +140,8 @@ def _record_of(data: dict[str, Any]) -> ArxivRecord:
     arxiv_id = data["id"]
     if not isinstance(arxiv_id, str):
         raise TypeError(f"id {arxiv_id!r} is no text; was it once read as a number?")
+    if not is_day(data["update_date"]):
+        raise ValueError(f"update_date {data['update_date']!r} is no day")
     return build_record(
         RawFields(
             arxiv_id=_base_id(arxiv_id),

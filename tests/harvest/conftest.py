@@ -7,7 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from scenes import FakeClock, clock, corpus, scene
+
+pytest.register_assert_rewrite("scenes")
+
+from scenes import FakeClock, clock, corpus, scene  # noqa: E402  after the line above
 
 __all__ = ["FakeClock", "clock", "corpus", "scene"]
 

@@ -1005,6 +1005,29 @@ def test_no_connection_is_tried_again_and_then_named(
     scene.check(scene.run(kind), status="complete")
 
 
+@pytest.mark.parametrize("kind", ["query", "oai"])
+def test_a_harvest_resumed_on_a_later_day_is_complete_as_of_that_day(
+    kind: Kind, scene: Scene
+) -> None:
+    """Where a run says complete, what was announced since the first attempt is there, too."""
+    scene.server.schedule("500", on=2, times=None)
+    scene.check(scene.run(kind), status="incomplete")
+    scene.server.clear_schedule()
+    scene.next_day()
+    when = scene.server.now - timedelta(days=1)
+    scene.server.add(
+        replace(
+            p,
+            arxiv_id=f"2611.{i:05}",
+            versions=(TrueVersion(1, when, False),),
+            datestamp=scene.server.now.date(),
+            comment="new",
+        )
+        for i, p in enumerate(make_corpus(3, seed=45))
+    )
+    scene.check(scene.run(kind), status="complete")
+
+
 # ---- bombs and redirects (rows 27 to 29) ----------------------------------------------------
 
 
@@ -1241,6 +1264,7 @@ def test_many_faults_at_random(seed: int, kind: Kind, scene: Scene) -> None:
             break
         scene.next_day(f"2026-11-{day}")
     assert report.status == "complete"
+    scene.check(scene.run(kind, max_requests=4), status="complete")
     scene.check_quiet(kind)
 
 
