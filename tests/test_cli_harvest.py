@@ -5,7 +5,6 @@ process too, but for signals, terminals and disks, which need processes of their
 """
 
 import csv
-import gzip
 import io
 import json
 import os
@@ -20,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -284,8 +284,6 @@ def test_refresh_asks_again_and_sees_what_changed(server: ArxivServer, tmp_path:
 
 
 def _with_title(paper: TruePaper, title: str) -> TruePaper:
-    from dataclasses import replace
-
     return replace(paper, title=title)
 
 
@@ -401,6 +399,7 @@ def test_a_survey_that_cannot_be_read_gets_no_store(
         ["status", "nowhere"],
         ["status", "--store", "gone.db"],
         ["export", "-o", "x.csv", "--store", "gone.db"],
+        ["export", "-o", "x.csv", "--store", "gone.db", "--match", "masks"],
         ["export", "nowhere", "-o", "x.csv"],
         ["export", "nowhere", "-o", "x.csv", "--store", "gone.db"],
         ["export", "nowhere"],
@@ -623,17 +622,22 @@ def test_a_report_that_cannot_be_written_hides_no_result(
         assert "resume: " in result.stderr
 
 
-def test_an_error_is_a_report_too(server: ArxivServer, tmp_path: Path) -> None:
-    """A refusal of the server's reading, a damaged store: the file says error and why."""
-    Path("snapshot.json.gz").write_bytes(gzip.compress(b'{"id": 1}\n' * 2000)[:-20])
-    result = invoke(
-        "harvest", "--snapshot", "snapshot.json.gz", "--store", "a.db", "--json", "report.json"
-    )
-    assert result.exit_code == 1
+def test_an_error_is_a_report_too(
+    server: ArxivServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where arXiv answers another question than was asked, the file says error and why."""
+    answer = server.atom.answer
+
+    def answer_another(params: dict[str, str], number: int) -> Any:
+        return replace(answer(params, number), echo="search_query=all:masked&id_list=")
+
+    monkeypatch.setattr(server.atom, "answer", answer_another)
+    options = ["--query", "ti:masked", "--store", "a.db", "--json", "report.json", *at(server)]
+    assert_one_line(invoke("harvest", *options), "arXiv reads the query as all:masked, meant was")
     report = json.loads(Path("report.json").read_text(encoding="utf-8"))
     assert report["status"] == "error"
-    assert "is cut off or damaged" in report["error"]
-    assert report["resume"].startswith("survey-tools harvest --snapshot")
+    assert "arXiv reads the query as all:masked" in report["error"]
+    assert report["resume"].startswith("survey-tools harvest --query ti:masked")
 
 
 # ---- quiet --------------------------------------------------------------------------------
@@ -821,6 +825,8 @@ def test_a_read_only_disk_is_told_and_can_be_read(
     assert "60 papers" in status.stdout
     assert invoke(*commands["export"]).exit_code == 0
     assert len(Path("out.csv").read_text().splitlines()) == 61
+    found = invoke(*commands["export"], "--match", server.truth[0].title.split()[-1].strip("?"))
+    assert found.exit_code == 0, found.stderr
 
 
 def test_a_store_below_a_place_that_takes_no_files_is_refused() -> None:
@@ -862,12 +868,12 @@ def test_a_snapshot_cut_off_in_a_line_is_told_and_completed(kind: str) -> None:
     file.write_bytes(data[: -len(data) // 50])
     options = ["--snapshot", file, "--store", "a.db"]
     result = invoke("harvest", *options)
-    assert result.exit_code == (3 if kind == "plain" else 1)
+    assert result.exit_code == 3
     assert "cut off" in result.stderr
     assert "Traceback" not in result.stderr
     n_stored = len(ids_in(Path("a.db")))
     assert 800 < n_stored < 900
-    assert f"{n_stored} new" in result.stdout or kind == "gz"
+    assert f", {n_stored} new; " in result.stdout
     file.write_bytes(data)
     whole = invoke("harvest", *options)
     assert whole.exit_code == 0, whole.output
@@ -922,7 +928,9 @@ def test_ctrl_c_in_a_cool_down_leaves_it_to_the_next_run(
     """Status names it, and the command that goes on waits for its end before it asks."""
     server.schedule("429", retry_after=3)
     process = start("harvest", *FROM, "--store", "a.db", *at(server))
-    wait_until(lambda: "rests" in "".join(p.read_text() for p in Path(".gate").glob("*")), process)
+    wait_until(
+        lambda: '"rests": {"' in "".join(p.read_text() for p in Path(".gate").glob("*")), process
+    )
     wait_until(lambda: server.log and server.log[0].ended, process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
@@ -1148,8 +1156,6 @@ def test_a_versioned_id_gets_the_abstract_of_its_version(
     server: ArxivServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where arXiv tells the versions apart, so does the survey."""
-    from dataclasses import replace
-
     render = arxiv_atom.render_entry
 
     def render_version(row: Row) -> str:
@@ -1408,9 +1414,9 @@ WRONG_EXPORTS: dict[str, tuple[list[str], tuple[str, ...]]] = {
 def test_an_export_that_cannot_be_is_one_line(papers: list[TruePaper], case: str) -> None:
     """Nothing is written, the store and the survey stay."""
     make_survey(Path("survey"), entry(papers[0]))
-    with Store(Path("a.db")):
-        pass
     harvested("--snapshot", write_snapshot(papers, Path("s.json")), "--store", "a.db")
+    if case == "no-match":  # the first search brings the full-text index up to date
+        assert invoke("export", "--store", "a.db", "--match", "we", "-o", "y.csv").exit_code == 0
     before = snapshot(Path())
     options, parts = WRONG_EXPORTS[case]
     assert_one_line(invoke("export", *options), *parts)

@@ -38,7 +38,7 @@ _FIRST_REST_S, _LONGEST_REST_S = 60.0, 1800.0  # 429s were seen to last for hour
 _LEAST_ASKED_S, _MOST_ASKED_S = 3.0, 3600.0  # bounds of Retry-After
 _LONGEST_WAIT_S = 300.0
 _N_HOPS = 3
-_RETRIED = (408, 425, 500, 502, 504)
+_RETRIED = (408, 425, 500, 502, 504, *range(520, 531))  # the latter of proxies before a server
 _REDIRECTS = (301, 302, 307, 308)
 
 
@@ -165,6 +165,7 @@ class Fetcher:
                 # once may be the way here; the same again is what the server holds
                 if fault.is_repairable and n_repairable > 1:
                     page = replace(read(repair_xml(fault.body)), is_repaired=True)
+                    self._forgive()
                     return Fetched(page=page, body=fault.body, url=request.full_url)
                 if n_faults >= n_attempts:
                     raise
@@ -277,7 +278,7 @@ def _retry_after_s(header: str | None, now: datetime) -> float | None:
         return float(text) or None
     try:
         when = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
     return max(_LEAST_ASKED_S, (when - now).total_seconds())
@@ -285,7 +286,10 @@ def _retry_after_s(header: str | None, now: datetime) -> float | None:
 
 def _redirect_target(url: str, reply: Reply) -> str:
     """Return where a redirect leads, without parameters; only the same service may be meant."""
-    target = urlsplit(urljoin(url, reply.headers.get("location", "")))
+    try:
+        target = urlsplit(urljoin(url, reply.headers.get("location", "")))
+    except ValueError:
+        raise RefusedError(f"{host_of(url)} redirects to no address") from None
     came = urlsplit(url)
     is_same = target.hostname == came.hostname or (
         _is_arxiv(target.hostname) and _is_arxiv(came.hostname)

@@ -263,11 +263,15 @@ class Ledger:
         """Open the finished windows cut from a window again; return how many."""
         condition = "AND total = 0" if only_empty else ""
         with self.store.transaction() as connection:
-            return connection.execute(
-                f"{_BELOW} UPDATE windows SET state = 'open', progress = '{{}}' "
-                f"WHERE state = 'done' AND window_id IN (SELECT window_id FROM below) {condition}",
+            ids = connection.execute(
+                f"{_BELOW} SELECT window_id FROM windows JOIN below USING (window_id) "
+                f"WHERE state = 'done' {condition}",
                 (parent.window_id,),
-            ).rowcount
+            ).fetchall()
+            connection.executemany(
+                "UPDATE windows SET state = 'open', progress = '{}' WHERE window_id = ?", ids
+            )
+        return len(ids)
 
     def has_open_below(self, window_id: int) -> bool:
         """Tell whether any window cut from this one, at any depth, is still open."""
@@ -479,7 +483,8 @@ def put_malformed(
     connection.executemany(
         "INSERT INTO quarantine (window_id, arxiv_id, reason, xml, state) "
         "SELECT ?1, ?2, ?3, ?4, 'open' WHERE NOT EXISTS (SELECT 1 FROM quarantine "
-        "WHERE window_id = ?1 AND arxiv_id IS ?2 AND state = 'open')",
+        "WHERE window_id = ?1 AND state = 'open' AND ((?2 IS NOT NULL AND arxiv_id = ?2) "
+        "OR (?2 IS NULL AND arxiv_id IS NULL AND xml = ?4)))",
         [(window.window_id, entry.arxiv_id, entry.reason, entry.xml) for entry in entries],
     )
 

@@ -53,7 +53,7 @@ def parse_oai(body: bytes, *, verb: str) -> Page:
     """
     root = parse_xml(body, root=f"{_OAI}OAI-PMH")
     as_of = (root.findtext(f"{_OAI}responseDate") or "").strip()[:10]
-    if not _DAY.fullmatch(as_of):
+    if not is_day(as_of):
         raise TransientError("the reply lacks its responseDate", body=body)
     error = root.find(f"{_OAI}error")
     if error is not None:

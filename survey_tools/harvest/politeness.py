@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from survey_tools.errors import OutputError, ParameterError
@@ -33,7 +34,7 @@ _LONGEST_REST_S = 3600.0
 def gate_path(url: str) -> Path:
     """Name the lock file of a service: one for all of arXiv, one for any other host."""
     host = host_of(url)
-    name = host.partition(":")[0]
+    name = host.partition(":")[0].rstrip(".")
     is_arxiv = name == "arxiv.org" or name.endswith(".arxiv.org")
     family = "arxiv.org" if is_arxiv else re.sub(r"[^a-z0-9.]+", "-", host)
     return Path(tempfile.gettempdir()) / f"survey-tools-{family}.lock"
@@ -47,7 +48,7 @@ def check_gap(url: str, gap_s: float) -> None:
     ParameterError
         If it is.
     """
-    if gap_s < ARXIV_GAP_S and not is_loopback(url):
+    if not gap_s >= ARXIV_GAP_S and not is_loopback(url):  # so that NaN is refused
         raise ParameterError(
             f"gap_s={gap_s:g}: arXiv's terms ask for at least {ARXIV_GAP_S:g} seconds between "
             "requests; only a server on this machine may be asked faster"
@@ -125,6 +126,7 @@ class Gate:
         while True:
             with self._locked() as file:
                 memory = _read(file)
+                self._forget_other_boot(file, memory, host)
                 rest_s = self._rest_left(memory, host)
                 if rest_s <= 0:
                     self._wait("next request", self._gap_left(memory))
@@ -151,6 +153,14 @@ class Gate:
         """Return the seconds that a host still rests."""
         with self._locked() as file:
             return self._rest_left(_read(file), host_of(url))
+
+    def _forget_other_boot(self, file: int, memory: _Memory, host: str) -> None:
+        """Let a rest that seems to begin in the future, as after a reboot, begin now."""
+        begin, length = memory.rests.get(host, (0.0, 0.0))
+        now = self._clock.monotonic()
+        if begin > now:
+            memory.rests[host] = (now, length)
+            _write(file, memory)
 
     def _gap_left(self, memory: _Memory) -> float:
         if memory.last_s is None:
@@ -183,7 +193,7 @@ class Gate:
 
 
 def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         try:
             return os.open(path, flags)  # another user's file may be opened, but not made anew
@@ -213,10 +223,12 @@ def _read(file: int) -> _Memory:
         rests = {
             str(host): (float(begin), min(float(length), _LONGEST_REST_S))
             for host, (begin, length) in data.get("rests", {}).items()
+            if isfinite(begin) and isfinite(length)
         }
         last = data.get("last_s")
-        return _Memory(None if last is None else float(last), rests)
-    except (ValueError, TypeError, AttributeError):
+        is_time = last is not None and isfinite(last)
+        return _Memory(float(last) if is_time else None, rests)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return _Memory()
 
 

@@ -71,7 +71,9 @@ def parse_query(text: str) -> Query:
 def write_query(query: Query) -> str:
     """Write a query fully parenthesised, so that the server's grouping does not matter."""
     if isinstance(query, Term):
-        is_bare = query.field == "submittedDate" or re.fullmatch(r"[\w.*?-]+", query.value)
+        is_bare = query.field == "submittedDate" or re.fullmatch(
+            r"[^\W_](?:[^\W_]|[.*?-])*", query.value
+        )
         return f"{query.field}:{query.value}" if is_bare else f'{query.field}:"{query.value}"'
     text = _in_parentheses(query.parts[0])
     for i, part in enumerate(query.parts[1:]):

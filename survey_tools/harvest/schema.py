@@ -20,7 +20,7 @@ _PAPERS = (
         comment TEXT, journal_ref TEXT, doi TEXT, license_url TEXT,
         withdrawn INTEGER NOT NULL,
         as_of TEXT NOT NULL,             -- day for which the source vouches
-        raw TEXT,                        -- field NUL text NUL field ..., as they came
+        raw TEXT,                        -- JSON: [[field, text as it came], ...]
         title_key TEXT NOT NULL          -- what must be equal in two writings of a title
     )""",
     "CREATE INDEX papers_by_title ON papers (title_key)",
@@ -76,9 +76,9 @@ _PAPERS = (
         arxiv_id TEXT,
         reason TEXT NOT NULL,
         xml TEXT NOT NULL,               -- the entry as it came
-        state TEXT NOT NULL,             -- open, refetched
-        UNIQUE (window_id, arxiv_id, xml)
+        state TEXT NOT NULL              -- open, refetched
     )""",
+    "CREATE INDEX quarantine_by_window ON quarantine (window_id, state)",
     """CREATE TABLE hosts (
         host TEXT PRIMARY KEY,
         cooldown_until TEXT, cooldown_s REAL NOT NULL DEFAULT 0,

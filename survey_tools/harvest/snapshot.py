@@ -83,7 +83,7 @@ def read_snapshot(path: Path, *, n_skipped: int = 0) -> Iterator[SnapshotLine]:
                         content: ArxivRecord | MalformedEntry = _bad(line, problem)
                     else:
                         content = _read_line(line, n_line)
-                    if isinstance(content, MalformedEntry) and not is_whole:
+                    if isinstance(content, MalformedEntry) and not (is_whole or _is_json(line)):
                         raise DataError(
                             f"{path}: is cut off, or no snapshot ({content.reason}); get it whole "
                             "and run the same command again, which goes on there"
@@ -134,6 +134,13 @@ def _read_line(line: bytes, n_line: int) -> ArxivRecord | MalformedEntry:
         if arxiv_id := _id_in(data):
             return _bad(line, reason, arxiv_id=arxiv_id)
         return _bad(line, f"line {n_line:,}: {reason}")
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        return isinstance(from_json(line), dict)
+    except ValueError:
+        return False
 
 
 def _record_of(data: dict[str, Any]) -> ArxivRecord:

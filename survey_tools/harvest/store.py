@@ -5,6 +5,8 @@ window are written together or not at all, so that a killed run leaves no half p
 never replaces a newer one, and a second import of the same truth writes nothing.
 """
 
+import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -193,6 +195,8 @@ class Store:
 
     def find_title(self, key: str) -> Sequence[ArxivRecord]:
         """Return the papers whose `title_key`, blanks aside, is this one."""
+        if not key.strip():
+            return []
         rows = self.query(
             _FROM_PAPERS + "WHERE title_key = ? ORDER BY arxiv_id", (key.replace(" ", ""),)
         )
@@ -403,19 +407,19 @@ def _row_of(record: ArxivRecord) -> tuple[Any, ...]:
         record.license_url,
         record.withdrawn,
         record.as_of,
-        "\0".join(part for pair in record.raw for part in pair) or None,
+        json.dumps(record.raw, ensure_ascii=False) if record.raw else None,
         title_key(record.title).replace(" ", ""),
     )
 
 
 def _record_of(row: Sequence[Any], versions: Sequence[Sequence[Any]]) -> ArxivRecord:
-    raw = row[13].split("\0") if row[13] else []
+    raw = json.loads(row[13]) if row[13] else []
     return ArxivRecord(
         arxiv_id=row[1],
         version=row[2],
         title=row[3],
         abstract=row[4],
-        authors=tuple(row[5].split("\n")),
+        authors=tuple(row[5].split("\n")) if row[5] else (),
         categories=tuple(row[6].split()),
         versions=tuple(Version(number=n, submitted=s, withdrawn=bool(w)) for n, s, w in versions),
         comment=row[7],
@@ -424,7 +428,7 @@ def _record_of(row: Sequence[Any], versions: Sequence[Sequence[Any]]) -> ArxivRe
         license_url=row[10],
         withdrawn=bool(row[11]),
         as_of=row[12],
-        raw=tuple(zip(raw[::2], raw[1::2], strict=True)),
+        raw=tuple((name, text) for name, text in raw),
     )
 
 
@@ -525,11 +529,12 @@ def _all_of(words: str) -> str:
     """Write words and quoted phrases as an expression of FTS5 that wants all of them."""
     phrases = [part.strip() for part in words.split('"')]
     terms = [t for i, p in enumerate(phrases) for t in ([p] if i % 2 else p.split()) if t]
+    terms = [t for t in terms if any(sign.isalnum() for sign in t)]  # a sign alone is no word
     return " AND ".join(map(_quoted, terms))
 
 
 def _quoted(term: str) -> str:
-    return '"' + term.replace('"', " ") + '"'
+    return '"' + re.sub('["\0\ud800-\udfff]', " ", term) + '"'
 
 
 # ---- opening --------------------------------------------------------------------------------

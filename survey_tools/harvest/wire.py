@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from survey_tools import __version__
+from survey_tools.errors import ParameterError
 from survey_tools.harvest.faults import RefusedError, TransientError
 
 __all__ = ["HttpWire", "Reply", "Request", "Wire", "host_of", "is_loopback"]
@@ -95,10 +96,20 @@ class HttpWire:
     deadline_s : float
         Seconds after which a request is given up, from its start to the last byte of the
         reply; a server that sends a byte a minute is thereby left.
+
+    Raises
+    ------
+    ParameterError
+        If the contact cannot be sent.
     """
 
     def __init__(self, *, contact: str | None = None, deadline_s: float = DEADLINE_S) -> None:
         self._deadline_s = deadline_s
+        if contact is not None and not (contact.isascii() and contact.isprintable()):
+            raise ParameterError(
+                f"contact {contact!r}: only ASCII letters and signs can be sent; write for "
+                "example an address of mail"
+            )
         about = f"; {contact}" if contact else ""
         self._headers = {
             "User-Agent": f"survey-tools/{__version__} (literature surveys{about})",
@@ -110,7 +121,8 @@ class HttpWire:
     def send(self, request: Request, *, on_answer: Callable[[], None]) -> Reply:
         """Send a request; see `Wire.send`."""
         sockets: list[socket.socket] = []
-        watchdog = threading.Timer(self._deadline_s, _cut, [sockets])
+        is_cut: list[bool] = []
+        watchdog = threading.Timer(self._deadline_s, _cut, [sockets, is_cut])
         watchdog.daemon = True
         is_local = is_loopback(request.url)
         try:
@@ -127,22 +139,26 @@ class HttpWire:
                 ) as response,
             ):
                 on_answer()
-                return Reply(
+                reply = Reply(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=self._read(response),
                 )
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            if is_cut:  # without a Content-Length, a reply that we cut ourselves looks whole
+                raise self._too_slow()
+            return reply
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, ValueError, ImportError) as error:
             raise RefusedError(f"{request.url}: cannot be asked ({error})") from None
         except (httpx.TransportError, httpx.DecodingError, OSError) as error:
-            if not watchdog.is_alive():
-                raise TransientError(
-                    f"no whole reply within {self._deadline_s:g} s", is_slow=True
-                ) from None
+            if is_cut or isinstance(error, httpx.ReadTimeout):
+                raise self._too_slow() from None
             said = str(error) or type(error).__name__
             raise TransientError(f"{host_of(request.url)}: {said}") from None
         finally:
             watchdog.cancel()
+
+    def _too_slow(self) -> TransientError:
+        return TransientError(f"no whole reply within {self._deadline_s:g} s", is_slow=True)
 
     def _read(self, response: httpx.Response) -> bytes:
         parts = []
@@ -169,8 +185,9 @@ def _remember(sockets: list[socket.socket]) -> Callable[[str, dict[str, Any]], N
     return trace
 
 
-def _cut(sockets: list[socket.socket]) -> None:
-    """End what is read from a request's sockets, wherever it waits."""
+def _cut(sockets: list[socket.socket], is_cut: list[bool]) -> None:
+    """End what is read from a request's sockets, wherever it waits, and say so."""
+    is_cut.append(True)
     for opened in sockets:
         try:
             opened.shutdown(socket.SHUT_RDWR)

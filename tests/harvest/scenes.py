@@ -270,7 +270,8 @@ def check_store(
     unnamed = [p.arxiv_id for p in lacking if not any(is_named(p, name) for name in names)]
     assert not unnamed, (unnamed, report)
     needless = set(names) & set(stored)
-    assert not needless, "named as missing, and stored"
+    # what came malformed may be newer than what is stored
+    assert len(needless) <= report.n_quarantined, "named as missing, and stored"
     if status == "complete":
         assert not names
         assert report.error is None

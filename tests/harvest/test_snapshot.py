@@ -139,13 +139,18 @@ def test_the_last_line_needs_no_end(path: Path) -> None:
 
 
 def test_a_file_cut_off_in_a_line_says_so(path: Path) -> None:
-    """All before the cut is there, and the line is named."""
+    """After all that stands before the cut."""
     path.write_text("\n".join(numbered(3))[:-30], encoding="utf-8")
-    *whole, cut = read_snapshot(path)
-    assert ids(whole) == ["2501.00001", "2501.00002"]
-    assert isinstance(cut.content, MalformedEntry)
-    assert "the file is cut off here" in cut.content.reason
-    assert cut.content.xml.startswith('{"id": "2501.00003"')
+    lines: list[SnapshotLine] = []
+    with pytest.raises(DataError, match=r"is cut off, or no snapshot \(line 3: no JSON"):
+        lines.extend(read_snapshot(path))
+    assert ids(lines) == ["2501.00001", "2501.00002"]
+
+
+def test_a_bad_record_at_the_end_is_no_cut(path: Path) -> None:
+    """Its line is whole JSON, with or without an end; else the import could never be complete."""
+    path.write_text("\n".join([*numbered(2), line(title="")]), encoding="utf-8")
+    assert ids(list(read_snapshot(path))) == ["2501.00001", "2501.00002", None]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
@@ -237,7 +242,8 @@ def test_a_zip_that_cannot_be_read_is_refused(path: Path, method: int, change: s
         ("[" * 5000, "no JSON"),
         (line().replace("Hidden", "\\ud800"), "no JSON"),
         ("{}", "lacks 'id'"),
-        (json.dumps({"id": "2501.00042"}), "lacks 'title'"),
+        (json.dumps({"id": "2501.00042"}), "lacks 'update_date'"),
+        (json.dumps({"id": "2501.00042", "update_date": "2025-02-04"}), "lacks 'title'"),
         (line(id=704.001), "id 704.001 is no text; was it once read as a number?"),
         (line(id=None), "id None is no text"),
         (line(id="2501.0042"), "needs 5 digits"),
@@ -336,20 +342,20 @@ def test_a_line_of_any_length_takes_bounded_memory(
     monkeypatch.setattr(snapshot, "_N_LINE_BYTES", 1000)
     long = line(abstract="x" * 5000)
     malformed = only_malformed(path, long)
-    assert malformed.reason == f"{len(long) + 1:,} bytes in one line; no record is as long"
+    assert malformed.reason == f"line 2: {len(long) + 1:,} bytes; no record is as long"
     assert len(malformed.xml) <= 1000
 
 
-@pytest.mark.parametrize("end", ["", "\n"])
-def test_a_long_last_line_is_named_too(
-    path: Path, monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
-    """Whether or not the file was cut in it."""
+def test_a_long_last_line_is_named_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it has no end it was cut off."""
     monkeypatch.setattr(snapshot, "_N_LINE_BYTES", 1000)
-    path.write_text(line(abstract="x" * 5000) + end, encoding="utf-8")
-    (only,) = read_snapshot(path)
+    long = line(abstract="x" * 5000)
+    (only,) = read(path, long)
     assert isinstance(only.content, MalformedEntry)
     assert only.n_bytes == path.stat().st_size
+    path.write_text(long, encoding="utf-8")
+    with pytest.raises(DataError, match=r"is cut off, or no snapshot \(line 1: 5,[0-9]{3} bytes"):
+        list(read_snapshot(path))
 
 
 @pytest.mark.parametrize(
