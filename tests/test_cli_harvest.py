@@ -1175,23 +1175,39 @@ def test_a_versioned_id_gets_the_abstract_of_its_version(
     assert found["old"]["arxiv_id"] == f"{paper.arxiv_id}v1"
 
 
-def test_offline_fills_from_the_store_and_names_the_command_that_asks(
-    server: ArxivServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No request; what the store lacks is incomplete, and goes on without --offline."""
+@pytest.fixture
+def half_stored(server: ArxivServer, tmp_path: Path) -> Path:
+    """Write a survey of two papers of which the store holds one."""
     first, second = server.truth[:2]
     survey = make_survey(tmp_path / "survey", entry(first), entry(second))
     harvested(survey, "--ids", first.arxiv_id, *at(server))
+    return survey
+
+
+def test_offline_fills_from_the_store_without_a_request(
+    server: ArxivServer, half_stored: Path
+) -> None:
+    """What the store lacks is named, and makes the fill incomplete."""
+    first, second = (f"k{paper.arxiv_id}" for paper in server.truth[:2])
     before = asked(server)
-    result = invoke("harvest", survey, "--offline", *at(server))
+    result = invoke("harvest", half_stored, "--offline", *at(server))
     assert result.exit_code == 3
     assert asked(server) == before
     assert "1 abstract filled" in result.stdout
-    assert f"not in the store: k{second.arxiv_id}" in result.stderr
-    assert "abstract" in read_papers(survey)[f"k{first.arxiv_id}"]
+    assert f"not in the store: {second}" in result.stderr
+    found = read_papers(half_stored)
+    assert "abstract" in found[first]
+    assert "abstract" not in found[second]
+
+
+def test_what_is_missing_offline_comes_by_the_printed_command(
+    server: ArxivServer, half_stored: Path
+) -> None:
+    """The same command would never go on: the one that is printed asks arXiv."""
+    result = invoke("harvest", half_stored, "--offline", *at(server))
     resumed = invoke(*resume_words(result.stderr))
     assert resumed.exit_code == 0, resumed.output
-    assert "abstract" in read_papers(survey)[f"k{second.arxiv_id}"]
+    assert all("abstract" in paper for paper in read_papers(half_stored).values())
 
 
 @pytest.fixture

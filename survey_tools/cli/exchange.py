@@ -79,6 +79,12 @@ def _print_import(report: "ImportReport") -> None:
         note(f"{count(len(without), 'paper')} without abstract: {abbreviate(without)}")
 
 
+def _can_write(path: Path) -> bool:
+    import os
+
+    return path.is_file() and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 def export_command(
     survey: SurveyArgument = None,
     out: Annotated[
@@ -129,7 +135,7 @@ def export_command(
             from survey_tools.harvest.export import export_store
             from survey_tools.harvest.store import Store
 
-            with Store(store, read_only=match is None) as opened:
+            with Store(store, read_only=match is None or not _can_write(store)) as opened:
                 n_papers = export_store(opened, out, job_id=job, words=match)
         elif survey is not None:
             if job is not None or match is not None:

@@ -16,9 +16,11 @@ from survey_tools.cli.runner import (
     PatienceOption,
     StoreOption,
     SurveyArgument,
+    check_before,
     default_store,
     exit_code,
     print_report,
+    print_resume,
     resume_command,
     run_way,
     write_json,
@@ -129,19 +131,21 @@ def harvest_command(
     papers out. Exit codes: 0 complete, 3 incomplete (the command that goes on is printed).
     """
     given = {
-        "--query, --from or --until": bool(query or ((since or until) and not (oai or oai_set))),
+        "--query, --from or --until": query is not None
+        or bool((since or until) and not (oai or oai_set)),
         "--ids": bool(ids),
         "--oai": bool(oai or oai_set),
         "--snapshot": snapshot is not None,
     }
     ways = [name for name, is_given in given.items() if is_given]
-    if query is not None and not query.strip():
-        ways = ["--query, --from or --until"]  # an empty query is told by its own sentence
     with one_line_errors(debug=debug), log_to_stderr(quiet=quiet):
         from survey_tools.errors import ParameterError
+        from survey_tools.harvest.query import parse_query
         from survey_tools.harvest.store import Store
-        from survey_tools.harvest.survey import read_harvest_settings
+        from survey_tools.harvest.survey import read_harvest_settings, read_survey
 
+        if query is not None:
+            parse_query(query)  # an empty or wrong one is told first
         if len(ways) > 1:
             raise ParameterError(f"give one way in; {' and '.join(ways)} arrived")
         if not ways and survey is None:
@@ -175,6 +179,10 @@ def harvest_command(
                 max_results=max_results,
                 refresh=refresh,
             )
+        url = settings.oai_url if way is not None and way.kind == "oai" else settings.api_url
+        check_before(settings, url, json_file)
+        if survey is not None:
+            read_survey(survey)  # before a store is made beside it
         with Store(store or default_store(survey)) as opened:
             if way is not None:
                 report = run_way(way, opened, settings, json_file=json_file, quiet=quiet)
@@ -256,9 +264,8 @@ def _read_ids(given: list[str]) -> "tuple[list[ArxivId], list[tuple[str, str]]]"
 
     words: list[tuple[str, str]] = []
     for text in given:
-        path = Path(text)
-        if path.is_file():
-            lines = decode_utf8(read_bytes(path), text).splitlines()
+        if _is_file(text):
+            lines = decode_utf8(read_bytes(Path(text)), text).splitlines()
             for n_line, line in enumerate(lines, start=1):
                 content = line.partition("#")[0].replace(",", " ")
                 words += [(word, f"{text}:{n_line}: ") for word in content.split()]
@@ -273,10 +280,18 @@ def _read_ids(given: list[str]) -> "tuple[list[ArxivId], list[tuple[str, str]]]"
         try:
             good.append(parse_arxiv_id(word))
         except DataError as error:
-            bad.append((word, f"{place}{error}"))
+            missing = "; no such file, either" if "/" in word or "." in word else ""
+            bad.append((word, f"{place}{error}{missing if not place else ''}"))
     if not good and not bad:
         raise DataError("--ids: no id is given")
     return good, bad
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False
 
 
 class _FillJob:
@@ -310,10 +325,14 @@ class _FillJob:
         lacking = [p for p in survey.corpus if self._refresh or p.text_source != "abstract"]
         report = None
         if not offline and (ids := ids_of(lacking)):
-            way = IdWay(ids, url=self._settings.api_url, refresh=self._refresh)
+            way = IdWay(
+                ids,
+                url=self._settings.api_url,
+                refresh=self._refresh,
+                known_by=ids_of(tuple(survey.corpus)),
+            )
             report = run_way(way, self._store, self._settings, json_file=json_file, quiet=quiet)
-            if not quiet:
-                print_report(report, quiet=quiet)
+            print_report(report, quiet=quiet)
         filled, changed = fill_abstracts(
             survey, self._store, refresh=self._refresh, trust_ids=self._trust_ids
         )
@@ -323,6 +342,8 @@ class _FillJob:
         if report is not None:
             return exit_code(report)
         is_whole = not filled.not_found
+        if not is_whole:
+            print_resume(resume_command("--offline"))
         if json_file is not None:
             missing = [{"what": key, "reason": "not in the store"} for key in filled.not_found]
             data = {
@@ -332,7 +353,7 @@ class _FillJob:
                 "quarantined": 0,
                 "missing": missing,
                 "requests": 0,
-                "resume": resume_command(),
+                "resume": resume_command("--offline"),
             }
             write_json(json_file, data)
         return 0 if is_whole else EXIT_INCOMPLETE

@@ -16,10 +16,14 @@ from survey_tools.cli.runner import (
     OfflineOption,
     PatienceOption,
     StoreOption,
+    check_before,
     default_store,
     exit_code,
     print_report,
+    report_data,
+    resume_command,
     run_way,
+    write_json,
 )
 from survey_tools.cli.terminal import (
     DebugOption,
@@ -57,7 +61,7 @@ def resolve_command(
     """
     with one_line_errors(debug=debug), log_to_stderr(quiet=quiet):
         from survey_tools.harvest.store import Store
-        from survey_tools.harvest.survey import read_harvest_settings
+        from survey_tools.harvest.survey import read_harvest_settings, read_survey
 
         options = {
             "api_url": api_url,
@@ -66,6 +70,8 @@ def resolve_command(
             "contact": contact,
         }
         settings = read_harvest_settings(survey, options, os.environ)
+        check_before(settings, settings.api_url, json_file)
+        read_survey(survey)  # before a store is made beside it
         with Store(store or default_store(survey)) as opened:
             code = _resolve(
                 survey, opened, settings, offline=offline, json_file=json_file, quiet=quiet
@@ -95,16 +101,19 @@ def _resolve(
     survey = read_survey(folder)
     decided = read_decisions(folder)
     code = 0
+    reports: list[HarvestReport] = []
     with stage_bar("matching", quiet=quiet) as show:
         matches = _match(survey, store, decided, show)
     if not offline:
-        reports = _ask_for_titles(survey, store, settings, matches, quiet=quiet, json=json_file)
+        reports = _ask_for_titles(survey, store, settings, matches, quiet=quiet)
         code = max((exit_code(report) for report in reports), default=0)
         if reports:
             with stage_bar("matching", quiet=quiet) as show:
                 matches = _match(survey, store, decided, show)
     write_changes(survey, ids_found(survey, matches))
     write_matches(folder, matches)
+    if json_file is not None:
+        write_json(json_file, _summarise(reports))
     if not quiet:
         n_of = {name: sum(m.decision == name for m in matches) for name in _DECISIONS}
         typer.echo(", ".join(f"{n} {_DECISIONS[name]}" for name, n in n_of.items() if n))
@@ -114,6 +123,23 @@ def _resolve(
                 "write yes, no or an id into the column accept, and run the same command again"
             )
     return code
+
+
+def _summarise(reports: "list[HarvestReport]") -> dict[str, Any]:
+    """Put the reports of one resolve together; none of them where nothing was asked."""
+    parts = [report_data(report) for report in reports]
+    status = next((part["status"] for part in parts if part["status"] != "complete"), "complete")
+    sums = {name: sum(part[name] for part in parts) for name in ("records", "new", "changed")}
+    return {
+        "status": status,
+        **sums,
+        "quarantined": sum(part["quarantined"] for part in parts),
+        "missing": [named for part in parts for named in part["missing"]],
+        "requests": sum(part["requests"] for part in parts),
+        "resume": resume_command(),
+        "notes": [text for part in parts for text in part["notes"]],
+        "error": next((part["error"] for part in parts if part["error"]), None),
+    }
 
 
 _DECISIONS = {
@@ -143,7 +169,6 @@ def _ask_for_titles(
     matches: Any,
     *,
     quiet: bool,
-    json: Path | None,
 ) -> "list[HarvestReport]":
     """Ask arXiv for the titles that the store lacks: ten a request, then word by word."""
     from survey_tools.harvest.by_title import TitleWay
@@ -160,13 +185,13 @@ def _ask_for_titles(
     reports = []
     if queries := build_title_queries([match.title for match in lacking]):
         way = TitleWay(queries, url=settings.api_url)
-        reports.append(run_way(way, store, settings, json_file=json, quiet=quiet))
+        reports.append(run_way(way, store, settings, json_file=None, quiet=quiet))
         again = resolve_corpus(survey.corpus.select([m.key for m in lacking]), store)
         lacking = [match for match in again if match.decision == "unmatched"]
     if reports and reports[0].status == "complete" and lacking:
         queries = [q for match in lacking if (q := build_word_query(match.title))]
         way = TitleWay(queries, url=settings.api_url)
-        reports.append(run_way(way, store, settings, json_file=json, quiet=quiet))
+        reports.append(run_way(way, store, settings, json_file=None, quiet=quiet))
         if reports[-1].status == "complete":
             again = resolve_corpus(survey.corpus.select([m.key for m in lacking]), store)
             unknown = [title_key(m.title) for m in again if m.decision == "unmatched"]

@@ -37,9 +37,12 @@ __all__ = [
     "PatienceOption",
     "StoreOption",
     "SurveyArgument",
+    "check_before",
     "default_store",
     "exit_code",
     "print_report",
+    "print_resume",
+    "report_data",
     "resume_command",
     "run_way",
     "write_json",
@@ -146,7 +149,7 @@ def run_way(
             )
         raise
     if json_file is not None:
-        write_json(json_file, _report_data(report))
+        write_json(json_file, report_data(report))
     if arrived and report.status == "stopped":
         print_report(report, quiet=quiet)
         raise typer.Exit(EXIT_TERMINATED)
@@ -205,13 +208,15 @@ def exit_code(report: "HarvestReport") -> int:
     return EXIT_INTERRUPTED
 
 
-def resume_command() -> str:
-    """Write the command that goes on: the same one, but for what must be asked anew."""
-    arguments = [word for word in sys.argv[1:] if word != "--refresh"]
-    return f"survey-tools {shlex.join(arguments)}"
+def resume_command(*dropped: str) -> str:
+    """Write the command that goes on: the same one, without the options named."""
+    words = [word for word in sys.argv[1:] if word not in dropped]
+    text = f"survey-tools {shlex.join(words)}"
+    return text.encode(errors="backslashreplace").decode()  # names of files may be no text
 
 
-def _report_data(report: "HarvestReport") -> dict[str, Any]:
+def report_data(report: "HarvestReport") -> dict[str, Any]:
+    """Return a report as ``--json`` writes it."""
     return {
         "status": report.status,
         "records": report.n_records,
@@ -231,6 +236,38 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     from survey_tools.formats.files import replace_file
 
     replace_file(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def print_resume(command: str) -> None:
+    """Print the command that goes on so that it can be copied: blanks in names stay."""
+    is_plain = all(sign.isprintable() or sign == "\t" for sign in command)
+    typer.echo(f"resume: {command if is_plain else one_line(command)}", err=True)
+
+
+def check_before(settings: "HarvestSettings", url: str, json_file: Path | None) -> None:
+    """Refuse what cannot be asked or reported before any file is made.
+
+    Raises
+    ------
+    SurveyToolsError
+        If gap, contact, address or the place of the report are not allowed.
+    """
+    from urllib.parse import urlsplit
+
+    from survey_tools.errors import OutputError, ParameterError
+    from survey_tools.harvest.politeness import check_gap
+    from survey_tools.harvest.wire import HttpWire
+
+    try:
+        host = urlsplit(url).hostname
+    except ValueError as error:
+        raise ParameterError(f"{url}: is no address ({error})") from None
+    if not host:
+        raise ParameterError(f"{url}: is no address, it names no host")
+    check_gap(url, settings.gap_s)
+    HttpWire(contact=settings.contact)
+    if json_file is not None and not json_file.parent.is_dir():
+        raise OutputError(f"{json_file}: cannot be written (no such folder)")
 
 
 def print_report(report: "HarvestReport", *, quiet: bool) -> None:
@@ -255,4 +292,4 @@ def print_report(report: "HarvestReport", *, quiet: bool) -> None:
     if len(report.missing) > _N_NAMED:
         n_more = len(report.missing) - _N_NAMED
         typer.echo(f"missing: {n_more} more; --json FILE names all", err=True)
-    typer.echo(f"resume: {one_line(report.resume)}", err=True)
+    print_resume(report.resume)

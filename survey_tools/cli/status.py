@@ -46,12 +46,16 @@ def status_command(
             for job in ledger.list_jobs():
                 n_open = len(ledger.list_windows(job.job_id, "open"))
                 n_open += len(ledger.list_windows(job.job_id, "short"))
-                state = f"{count(n_open, 'window')} open" if n_open else "complete"
+                state = job.status or "interrupted"
+                if n_open:
+                    state += f", {count(n_open, 'window')} open"
+                if job.n_missing:
+                    state += f", {count(job.n_missing, 'thing')} missing"
                 when = f", answered {job.as_of}" if job.as_of else ""
                 typer.echo(
                     f"{job.job_id} {job.kind}: {one_line(_describe_job(job))}: {state}{when}"
                 )
-                if n_open or job.as_of is None:
+                if job.status != "complete":
                     typer.echo(f"  resume: {one_line(job.resume)}")
             for host, until in ledger.resting_hosts():
                 typer.echo(f"cool-down of {host} until {_clock_time(until)}")

@@ -79,7 +79,7 @@ class OaiWay:
     def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
         """Ask year by year at first, later from three days before the last complete answer."""
         windows = ledger.list_windows(job.job_id)
-        if self._refresh and windows:
+        if self._refresh and windows and not any(w.state == "open" for w in windows):
             ledger.drop_windows(job.job_id)
             windows = []
         last_day = date.fromisoformat(today)

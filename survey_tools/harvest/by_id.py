@@ -32,6 +32,8 @@ class IdWay:
         What stood in the list and is no id, and why: named in the report.
     refresh : bool
         Ask for papers that the store holds already, too.
+    known_by : iterable of ArxivId or None
+        Ids by which the job is known again, where those asked for become fewer from run to run.
 
     Attributes
     ----------
@@ -48,26 +50,29 @@ class IdWay:
         url: str,
         malformed: Sequence[tuple[str, str]] = (),
         refresh: bool = False,
+        known_by: Iterable[ArxivId] | None = None,
     ) -> None:
         self.ids = sorted(set(ids), key=str)
         self._url = url
         self._refresh = refresh
         self._malformed = list(dict(malformed).items())
         self.arguments: Mapping[str, Any] = {
-            "ids": [str(arxiv_id) for arxiv_id in self.ids],
+            "ids": sorted({str(arxiv_id) for arxiv_id in known_by or self.ids}),
             "malformed": self._malformed,
         }
 
     def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
         """Ask for the ids that the store does not hold and that were not asked for today."""
         windows = ledger.list_windows(job.job_id)
-        answered = {str(i) for w in windows if job.as_of == today for i in w.scope["ids"]}
+        done = [w for w in windows if w.state == "done" and (w.as_of or job.as_of) == today]
+        answered = {str(i) for w in done for i in w.scope["ids"]}
         waiting = {str(i) for w in windows if w.state == "open" for i in w.scope["ids"]}
         wanted = []
         for arxiv_id in self.ids:
             name = str(arxiv_id)
             is_known = name in answered or _is_held(name, ledger)
-            if name not in waiting and (self._refresh or not is_known):
+            is_wanted = not is_known or (self._refresh and not (waiting and name in answered))
+            if name not in waiting and is_wanted:
                 wanted.append(name)
         return [{"ids": wanted[i : i + N_IDS]} for i in range(0, len(wanted), N_IDS)]
 

@@ -88,7 +88,7 @@ class QueryWay:
     def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
         """Ask all at first, later only what may have come since the last complete answer."""
         windows = ledger.list_windows(job.job_id)
-        if self._refresh and windows:
+        if self._refresh and windows and not any(w.state == "open" for w in windows):
             ledger.drop_windows(job.job_id)
             windows = []
         for window in windows:

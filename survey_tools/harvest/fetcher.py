@@ -204,7 +204,9 @@ class Fetcher:
         if state.rest_until is not None:
             left_s = (state.rest_until - self.clock.now()).total_seconds()
             if left_s > 0:
-                self._gate.rest(url, min(left_s, state.rest_s))
+                left_s = min(left_s, state.rest_s)
+                self._gate.rest(url, left_s)
+                self._spend(left_s, ThrottledError(f"{host} is in its cool-down"))
 
     def _send_to_rest(self, fault: ThrottledError) -> None:
         host = host_of(self._asked_url)

@@ -30,6 +30,7 @@ __all__ = ["HarvestReport", "Missing", "Services", "harvest"]
 
 logger = logging.getLogger(__name__)
 
+Status = Literal["complete", "incomplete", "stopped"]
 _N_FAILURES = 3  # windows in a row that fail before the service counts as down
 _N_CUTS = 12  # cuts in a row without a good page
 
@@ -76,7 +77,7 @@ class HarvestReport:
     """
 
     job_id: int
-    status: Literal["complete", "incomplete", "stopped"]
+    status: Status
     n_records: int
     stored: Stored
     missing: tuple[Missing, ...]
@@ -238,6 +239,9 @@ def _ask_open(way: Way, desk: Desk, failed: set[int]) -> tuple[str | None, bool]
             way.ask(window, desk)
             if desk.ledger.members(window.window_id):  # an empty window proves nothing
                 n_in_row = n_cuts = 0
+        except ForbiddenError as fault:
+            desk.ledger.set_window(window, reason=str(fault))
+            raise
         except ThrottledError as fault:
             if fault.is_final or not way.halve(window, desk):
                 desk.ledger.set_window(window, reason=str(fault))
@@ -304,9 +308,11 @@ def _report(
     lines = windows[-1].progress if windows else {}
     n_lines, n_bad = (int(lines.get(name, 0)) for name in ("n_lines", "n_bad"))
     is_complete = is_answered and not missing
+    status: Status = "stopped" if is_stopped else "complete" if is_complete else "incomplete"
+    ledger.note_end(job.job_id, status, len(missing))
     return HarvestReport(
         job_id=job.job_id,
-        status="stopped" if is_stopped else "complete" if is_complete else "incomplete",
+        status=status,
         n_records=ledger.count_members(job.job_id) or n_lines - n_bad,
         stored=desk.stored,
         missing=tuple(missing),

@@ -51,6 +51,10 @@ class Job:
         Server's day of its last complete answer.
     rescanned_on : str or None
         Day of the last wide overlap.
+    status : str or None
+        How its last run ended; None where it was killed.
+    n_missing : int
+        Things that the last run named as missing.
     """
 
     job_id: int
@@ -59,6 +63,8 @@ class Job:
     resume: str
     as_of: str | None
     rescanned_on: str | None
+    status: str | None = None
+    n_missing: int = 0
 
     def is_rescan_due(self, today: str) -> bool:
         """Tell whether the weekly look further back is due."""
@@ -129,7 +135,7 @@ class Ledger:
         with self.store.transaction() as connection:
             connection.execute(
                 "INSERT INTO jobs (kind, arguments, resume) VALUES (?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET resume = excluded.resume",
+                "ON CONFLICT DO UPDATE SET resume = excluded.resume, status = NULL",
                 (kind, text, resume),
             )
             row = connection.execute(
@@ -192,10 +198,19 @@ class Ledger:
                 (as_of, rescanned_on, job_id),
             )
 
+    def note_end(self, job_id: int, status: str, n_missing: int) -> None:
+        """Note how a run of a job ended."""
+        with self.store.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET status = ?, n_missing = ? WHERE job_id = ?",
+                (status, n_missing, job_id),
+            )
+
     def list_jobs(self) -> list[Job]:
         """List all jobs in the order in which they began."""
         rows = self.store.query(
-            "SELECT job_id, kind, arguments, resume, as_of, rescanned_on FROM jobs ORDER BY job_id"
+            "SELECT job_id, kind, arguments, resume, as_of, rescanned_on, status, n_missing "
+            "FROM jobs ORDER BY job_id"
         )
         return [
             Job(
@@ -205,6 +220,8 @@ class Ledger:
                 resume=row[3],
                 as_of=row[4],
                 rescanned_on=row[5],
+                status=row[6],
+                n_missing=row[7] or 0,
             )
             for row in rows
         ]

@@ -11,7 +11,9 @@ References
 """
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from survey_tools.errors import ParameterError
@@ -63,6 +65,8 @@ def parse_query(text: str) -> Query:
     ParameterError
         If it is empty, or says something that arXiv's server would read otherwise.
     """
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ParameterError(f"query {text!r}: is no valid Unicode")
     if not text.strip():
         raise ParameterError("the query is empty; write for example --query 'ti:\"masked image\"'")
     return _Parser(text, has_precedence=True).parse()
@@ -75,11 +79,8 @@ def write_query(query: Query) -> str:
             r"[^\W_](?:[^\W_]|[.*?-])*", query.value
         )
         return f"{query.field}:{query.value}" if is_bare else f'{query.field}:"{query.value}"'
-    text = _in_parentheses(query.parts[0])
-    for i, part in enumerate(query.parts[1:]):
-        grouped = f"({text})" if i else text
-        text = f"{grouped} {query.operator} {_in_parentheses(part)}"
-    return text
+    # a row of one operator means the same however it is grouped
+    return f" {query.operator} ".join(_in_parentheses(part) for part in query.parts)
 
 
 def _in_parentheses(query: Query) -> str:
@@ -125,6 +126,34 @@ def _comparable(query: Query) -> object:
     return (query.operator, tuple(flat))
 
 
+def _full_minute(digits: str, *, end: bool = False) -> str | None:
+    """Fill a date up to the minute as arXiv does: to the first one or, at the end, the last."""
+    forms = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+    if len(digits) not in forms:
+        return None
+    try:
+        when = datetime.strptime(digits, forms[len(digits)])
+    except ValueError:
+        return None
+    if not end:
+        return when.strftime("%Y%m%d%H%M")
+    month = 12 if len(digits) < 6 else when.month
+    day = monthrange(when.year, month)[1] if len(digits) < 8 else when.day
+    hour = 23 if len(digits) < 10 else when.hour
+    minute = 59 if len(digits) < 12 else when.minute
+    return when.replace(month=month, day=day, hour=hour, minute=minute).strftime("%Y%m%d%H%M")
+
+
+def _close_row(query: Query, operator: Operator | None, row: list[Query]) -> Query:
+    """Join what follows a query under one operator: ``a ANDNOT b ANDNOT c`` has neither."""
+    if operator is None:
+        return query
+    if operator == "AND":
+        return Combination("AND", (query, *row))
+    excluded = row[0] if len(row) == 1 else Combination("OR", tuple(row))
+    return Combination("ANDNOT", (query, excluded))
+
+
 class _Parser:
     """A recursive-descent parser of both grammars."""
 
@@ -138,7 +167,8 @@ class _Parser:
     def _split(self, text: str) -> list[tuple[str, str]]:
         tokens = []
         position = 0
-        while text[position:].strip():
+        end = len(text.rstrip())
+        while position < end:
             match = _TOKEN.match(text, position)
             if match is None:
                 raise ParameterError(f"query {text!r}: a double quote is never closed")
@@ -184,20 +214,34 @@ class _Parser:
 
     def _conjunction(self) -> Query:
         query = self._item()
+        row: list[Query] = []  # what follows under one operator
+        row_operator: Operator | None = None
         while True:
             before = self._i
             operator = self._operator()
             if operator is None or operator == "OR":
                 self._i = before
-                return query
-            query = Combination(operator, (query, self._item()))
+                return _close_row(query, row_operator, row)
+            item = self._item()
+            if operator != row_operator:
+                query = _close_row(query, row_operator, row)
+                row, row_operator = [], operator
+            row.append(item)
 
     def _from_the_right(self) -> Query:
-        query = self._item()
-        operator = self._operator()
-        if operator is None:
-            return query
-        return Combination(operator, (query, self._from_the_right()))
+        items, operators = [self._item()], []
+        while (operator := self._operator()) is not None:
+            operators.append(operator)
+            items.append(self._item())
+        row = [items.pop()]
+        row_operator: Operator | None = None
+        while items:
+            operator = operators.pop()
+            if row_operator is not None and (operator != row_operator or operator == "ANDNOT"):
+                row = [Combination(row_operator, tuple(reversed(row)))]
+            row_operator = operator
+            row.append(items.pop())
+        return row[0] if row_operator is None else Combination(row_operator, tuple(reversed(row)))
 
     def _item(self) -> Query:
         if self._i >= len(self._tokens):
@@ -250,7 +294,12 @@ class _Parser:
         if field == "submittedDate":
             if kind != "range" or not (match := _RANGE.fullmatch(text)):
                 raise self._error("write submittedDate:[YYYYMMDDHHMM TO YYYYMMDDHHMM]")
-            return Term(field, f"[{match[1]} TO {match[2]}]")
+            first, last = _full_minute(match[1]), _full_minute(match[2], end=True)
+            if first is None or last is None:
+                raise self._error(f"{text} holds no date; write YYYY, YYYYMM, YYYYMMDD or minutes")
+            if first > last:
+                raise self._error(f"{text}: the dates run backwards")
+            return Term(field, f"[{first} TO {last}]")
         if kind == "range":
             raise self._error(f"{name}: takes no range; dates go with submittedDate:")
         return Term(field, self._value(text))

@@ -38,6 +38,7 @@ _PAPERS = (
         arguments TEXT NOT NULL,         -- JSON with sorted names
         resume TEXT NOT NULL,            -- the command that goes on
         as_of TEXT,                      -- server's day of the last complete answer
+        status TEXT, n_missing INTEGER,  -- how its last run ended
         rescanned_on TEXT,               -- day of the last wide overlap (OAI-PMH)
         owner TEXT, heartbeat TEXT,      -- the process that works on it
         UNIQUE (kind, arguments)

@@ -543,33 +543,65 @@ def _quoted(term: str) -> str:
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only and not path.is_file():
         raise DataError(f"{path}: no such store; make one with survey-tools harvest")
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; --store names a file")
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder; --store names a file")
+        _check_header(path)
         if not read_only:
             path.parent.mkdir(parents=True, exist_ok=True)
-        uri = path.resolve().as_uri() + ("?mode=ro" if read_only else "")
+        uri = path.resolve().as_uri()
+        if read_only:
+            log = path.with_name(path.name + "-wal")
+            is_quiet = not log.exists() or not log.stat().st_size
+            # a file that nobody writes is read as it lies there, also on a read-only disk
+            uri += "?mode=ro&immutable=1" if is_quiet else "?mode=ro"
         connection = sqlite3.connect(
             uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
     except OSError as error:
         raise OutputError(f"{path}: cannot be made ({error.strerror or error})") from None
+    except ValueError as error:  # a NUL character in the name
+        raise DataError(f"{str(path)!r}: cannot be a file ({error})") from None
     except sqlite3.Error as error:
         raise _explain(error, path) from None
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    (n_bytes,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    if n_bytes and application != APPLICATION_ID:
+def _check_header(path: Path) -> None:
+    """Refuse a file that is no store of ours before SQLite touches it.
+
+    Offsets are those of SQLite's file format, section 1.3 (60: user version, 68: application).
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not head:
+        return
+    if not head.startswith(b"SQLite format 3\0") or len(head) < 100:
+        raise DataError(
+            f"{path}: is no store of survey-tools or is damaged; name another file by --store"
+        )
+    _check_kind(path, int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big"))
+
+
+def _check_kind(path: Path, version: int, application: int) -> None:
+    if application not in (APPLICATION_ID, 0) or (version and not application):
         raise DataError(f"{path}: is a database of another program; name another file by --store")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise DataError(
             f"{path}: has schema version {version}, this survey-tools knows {len(MIGRATIONS)}; "
             "update survey-tools or name another file by --store"
         )
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if n_tables and application != APPLICATION_ID:
+        raise DataError(f"{path}: is a database of another program; name another file by --store")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    _check_kind(path, version, application)
     if read_only:
         if version < len(MIGRATIONS):
             raise DataError(

@@ -23,6 +23,7 @@ from arxiv_server import ArxivServer, Request, TrueVersion, add_version, write_s
 from scenes import (
     CLEAN,
     KINDS,
+    N_IDS_ASKED,
     N_ON_A_PAGE,
     N_PAPERS,
     FakeClock,
@@ -617,6 +618,51 @@ def test_a_record_that_fell_between_two_pages_is_named_where_the_run_ends_early(
     scene.server.clear_schedule()
     scene.check(scene.run("oai"), status="complete")
     scene.check_quiet("oai")
+
+
+def test_an_empty_answer_to_a_halved_span_is_not_believed_at_once(scene: Scene) -> None:
+    """Where a span was cut, papers of it are known already; its parts are doubted all the same."""
+
+    def goes_on_in_2025(request: Request) -> bool:
+        token = request.params.get("resumptionToken", "")
+        return "from%3D2025" in token
+
+    def asks_part(request: Request) -> bool:
+        asked = request.params
+        return asked.get("until", "").startswith("2025") and asked["from"] > "2025-06-02"
+
+    scene.server.schedule("503", on=goes_on_in_2025, times=2)
+    scene.server.schedule("no-records-match", on=asks_part, times=1)
+    report = scene.run("oai", max_requests=CLEAN["oai"] + 12)
+    assert "no-records-match" in {request.fault for request in scene.server.log}
+    scene.check(report, status="complete")
+    scene.check_quiet("oai")
+
+
+def test_an_empty_list_of_ids_is_not_believed_where_records_came(scene: Scene) -> None:
+    """A page without records, though with a token, and "no records match" contradict the rest."""
+    scene.server.schedule("empty-page", on=1)
+    scene.server.schedule("no-records-match", on=asks_identifiers)
+    report = scene.run("oai", max_requests=CLEAN["oai"] + 8)
+    scene.check(report, status="complete")
+    scene.check_quiet("oai")
+
+
+def test_a_slice_of_which_all_ids_came_is_not_left_open(scene: Scene) -> None:
+    """One id came late and broken, and its slice was cut: what is stored is not asked for again."""
+    ids = sorted(paper.arxiv_id for paper in scene.server.truth)
+
+    def asks_second_half(request: Request) -> bool:
+        names = request.params["id_list"].split(",")
+        return ids[N_IDS_ASKED // 2] in names and 1 < len(names) < N_IDS_ASKED
+
+    scene.server.schedule("short-page", on=1)
+    scene.server.schedule("truncated", on=lambda r: "," not in r.params["id_list"], times=6)
+    scene.server.schedule("500", on=asks_second_half, times=None)
+    report = scene.run("ids", max_requests=40)
+    assert not scene.lacking()
+    scene.check(report, status="complete")
+    scene.check_quiet("ids")
 
 
 def test_a_new_version_in_the_middle_of_a_run_is_followed(scene: Scene) -> None:
