@@ -82,6 +82,7 @@ class OaiWay:
         if self._refresh and windows and not any(w.state == "open" for w in windows):
             ledger.drop_windows(job.job_id)
             windows = []
+        self._refresh = False  # it is honoured now
         last_day = date.fromisoformat(today)
         if not windows:
             return self._years(last_day)
@@ -116,6 +117,7 @@ class OaiWay:
         """Follow a span to its end."""
         begin = str(window.progress.get("from") or window.scope["from"])
         seen = desk.ledger.members_above(window)
+        has_records = bool(desk.ledger.members(window.window_id))
         token: str | None = None
         tokens: set[str] = set()
         n_restarts = n_stale = 0
@@ -136,17 +138,20 @@ class OaiWay:
             page = fetched.page
             is_new = not seen.issuperset(page.ids)
             seen.update(page.ids)
+            has_records = has_records or bool(page.ids)
             begin = max(begin, page.last_day or begin)
             token = page.token
             desk.put(window, fetched, progress={"from": begin})
             if token is None:
                 is_doubtful = (
-                    not seen  # "no records" is believed when two answers say it
+                    not has_records  # "no records" is believed when two answers say it
                     or bool(tokens)
                     or "from" in window.progress  # an earlier run had tokens
                     or desk.ledger.has_nameless(window.window_id)
                 )
-                skipped = self._find_skipped(window, seen, desk) if is_doubtful else None
+                skipped = None
+                if is_doubtful:
+                    skipped = self._find_skipped(window, seen, desk, has_records=has_records)
                 if skipped is None:
                     desk.ledger.close_window(window, total=len(seen))
                     return
@@ -161,7 +166,9 @@ class OaiWay:
             else:
                 tokens.add(token)
 
-    def _find_skipped(self, window: Window, seen: set[str], desk: Desk) -> str | None:
+    def _find_skipped(
+        self, window: Window, seen: set[str], desk: Desk, *, has_records: bool
+    ) -> str | None:
         """Compare what came with a list of all ids; return the first day of one that did not.
 
         arXiv's tokens count rows. A paper that changes while its day is being paged leaves that
@@ -170,7 +177,7 @@ class OaiWay:
         days: list[str] = []
         token: str | None = None
         tokens: set[str] = set()
-        n_restarts = 0
+        n_restarts = n_listed = 0
         while True:
             try:
                 fetched = self._fetch(window, window.scope["from"], token, desk, "ListIdentifiers")
@@ -180,7 +187,12 @@ class OaiWay:
                 token, n_restarts = None, self._count_restart(n_restarts, str(error))
                 continue
             days += [day for arxiv_id, day in fetched.page.listed if arxiv_id not in seen]
+            n_listed += len(fetched.page.listed)
             token = fetched.page.token
+            if token is None and has_records and not n_listed:
+                reason = "records came of days for which the server lists no id"
+                n_restarts = self._count_restart(n_restarts, reason)
+                continue
             if token is None:
                 return min(days, default=None)
             if token in tokens:

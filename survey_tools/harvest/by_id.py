@@ -113,11 +113,15 @@ class IdWay:
 
     def halve(self, window: Window, desk: Desk) -> bool:
         """Cut a slice in two."""
-        ids = list(window.scope["ids"])
-        if len(ids) < 2:
+        came = desk.ledger.members(window.window_id)
+        ids = [name for name in window.scope["ids"] if parse_arxiv_id(name).base not in came]
+        if not ids:
+            desk.ledger.close_window(window)
+            return True
+        if len(window.scope["ids"]) < 2:
             return False
         middle = len(ids) // 2
-        halves = [{"ids": ids[:middle]}, {"ids": ids[middle:]}]
+        halves = [{"ids": half} for half in (ids[:middle], ids[middle:]) if half]
         desk.ledger.add_windows(window.job_id, halves, parent=window)
         return True
 

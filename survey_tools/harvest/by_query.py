@@ -91,6 +91,7 @@ class QueryWay:
         if self._refresh and windows and not any(w.state == "open" for w in windows):
             ledger.drop_windows(job.job_id)
             windows = []
+        self._refresh = False  # it is honoured now
         for window in windows:
             if window.state == "short":  # asked as often as made sense in an earlier run
                 ledger.set_window(window, state="split", progress={})

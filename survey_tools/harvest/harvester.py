@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -184,10 +184,10 @@ def harvest(
         error: str | None = None
         is_stopped = False
         try:
-            scopes = way.plan(ledger, job, today)
-            if scopes:
-                ledger.add_windows(job.job_id, scopes)
-            error = _ask_all(way, desk)
+            error = _plan_and_ask(way, desk, today)
+            if open_before and error is None:  # what has come since the run that was cut short
+                _finish(desk, today)
+                error = _plan_and_ask(way, desk, today)
             _refetch(way, desk)
             if way.kind != "snapshot":
                 store.index_texts()
@@ -261,6 +261,30 @@ def _ask_open(way: Way, desk: Desk, failed: set[int]) -> tuple[str | None, bool]
     return reason, False
 
 
+def _plan_and_ask(way: Way, desk: Desk, today: str) -> str | None:
+    """Ask what the way plans and what is still open; return why some of it stays open."""
+    if scopes := way.plan(desk.ledger, desk.job, today):
+        desk.ledger.add_windows(desk.job.job_id, scopes)
+    return _ask_all(way, desk)
+
+
+def _finish(desk: Desk, today: str) -> None:
+    """Note that all was answered, as of the earliest answer: asking may have taken days."""
+    job = desk.job
+    windows = desk.ledger.list_windows(job.job_id)
+    if any(window.state in ("open", "short") for window in windows):
+        return
+    asked = [
+        window.as_of
+        for window in windows
+        if window.as_of and window.as_of > (job.as_of or "") and _was_open(window, window.as_of)
+    ]
+    as_of = min(min(asked, default=desk.as_of or job.as_of or today), today)
+    rescanned_on = today if job.is_rescan_due(today) else None
+    desk.ledger.finish_job(job.job_id, as_of, rescanned_on=rescanned_on)
+    desk.job = replace(job, as_of=as_of, rescanned_on=rescanned_on or job.rescanned_on)
+
+
 def _was_open(window: Window, as_of: str) -> bool:
     """Tell whether more could still come into a window's dates when it was asked."""
     until = window.scope.get("until")
@@ -296,15 +320,7 @@ def _report(
     if isinstance(way, IdWay):
         missing += [Missing(*named) for named in way.absent(ledger, job)]
     if is_answered:
-        # the server's day of the earliest answer of this round, which may have taken days
-        asked = [
-            window.as_of
-            for window in windows
-            if window.as_of and window.as_of > (job.as_of or "") and _was_open(window, window.as_of)
-        ]
-        as_of = min(asked, default=desk.as_of or job.as_of or today)
-        rescanned_on = today if job.is_rescan_due(today) else None
-        ledger.finish_job(job.job_id, min(as_of, today), rescanned_on=rescanned_on)
+        _finish(desk, today)
     lines = windows[-1].progress if windows else {}
     n_lines, n_bad = (int(lines.get(name, 0)) for name in ("n_lines", "n_bad"))
     is_complete = is_answered and not missing

@@ -80,6 +80,9 @@ def parse_oai(body: bytes, *, verb: str) -> Page:
         except ValueError as problem:
             malformed.append(_malformed(element, str(problem)))
     token = answer.find(f"{_OAI}resumptionToken")
+    goes_on = token is not None and bool((token.text or "").strip())
+    if verb == "ListRecords" and goes_on and not (records or malformed or deleted):
+        raise TransientError("a page without records says that it goes on", body=body)
     return Page(
         records=tuple(records),
         malformed=tuple(malformed),

@@ -131,6 +131,8 @@ class Gate:
                 if rest_s <= 0:
                     self._wait("next request", self._gap_left(memory))
                     turn = Turn(self._clock)
+                    memory.last_s = self._clock.monotonic()
+                    _write(file, memory)  # for the case that this process is killed meanwhile
                     try:
                         yield turn
                     finally:
