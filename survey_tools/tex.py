@@ -49,6 +49,7 @@ _LETTER = re.compile(
     r"(?P<outer>\{)?(?<!\\)\\(?P<name>ss|[oO]|[lL]|ae|AE|oe|OE|aa|AA|[ij]|dh|DH|th|TH|dj|DJ|ng|NG)"
     r"(?![A-Za-z])(?:\{\}| (?=\S))?(?(outer)\}|)"
 )
+_N_LAYERS = 8  # of accents upon accents that are taken off
 _ESCAPED = re.compile(r"(?<!\\)\\([&%#_])")
 # Mathematics is left alone: there \= and \' are no accents. An unpaired $ opens nothing.
 _MATH = re.compile(r"(?<!\\)(\$\$.+?(?<!\\)\$\$|\$.+?(?<!\\)\$)", re.DOTALL)
@@ -68,7 +69,9 @@ def decode_tex(text: str) -> str:
 
     Mathematics between dollar signs and all other macros stay as they are.
     """
-    while "\\" in text and (decoded := _decode_once(text)) != text:  # \'\'e has two layers
+    for _ in range(_N_LAYERS):  # \'\'e has two
+        if "\\" not in text or (decoded := _decode_once(text)) == text:
+            break
         text = decoded
     return text
 

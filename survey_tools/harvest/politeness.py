@@ -221,7 +221,11 @@ def _try_lock(file: int) -> bool:
 def _read(file: int) -> _Memory:
     """Read what the file says; a torn or foreign text says nothing."""
     try:
-        data = json.loads(os.pread(file, 65536, 0) or b"{}")
+        text = os.pread(file, 65536, 0)
+    except OSError as error:  # a pipe, say
+        raise _unusable(error) from None
+    try:
+        data = json.loads(text or b"{}")
         rests = {
             str(host): (float(begin), min(float(length), _LONGEST_REST_S))
             for host, (begin, length) in data.get("rests", {}).items()
@@ -236,5 +240,15 @@ def _read(file: int) -> _Memory:
 
 def _write(file: int, memory: _Memory) -> None:
     data = json.dumps({"last_s": memory.last_s, "rests": memory.rests}).encode()
-    os.pwrite(file, data, 0)
-    os.ftruncate(file, len(data))
+    try:
+        os.pwrite(file, data, 0)
+        os.ftruncate(file, len(data))
+    except OSError as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: OSError) -> OutputError:
+    return OutputError(
+        f"the lock file that keeps requests apart, in {tempfile.gettempdir()}, cannot be used "
+        f"({error.strerror or error}); remove it, free some space, or set TMPDIR to another folder"
+    )

@@ -21,7 +21,8 @@ _PAPERS = (
         withdrawn INTEGER NOT NULL,
         as_of TEXT NOT NULL,             -- day for which the source vouches
         raw TEXT,                        -- JSON: [[field, text as it came], ...]
-        title_key TEXT NOT NULL          -- what must be equal in two writings of a title
+        title_key TEXT NOT NULL,         -- what must be equal in two writings of a title
+        title_words TEXT                 -- the same in words, where the title is not plain
     )""",
     "CREATE INDEX papers_by_title ON papers (title_key)",
     """CREATE TABLE versions (
@@ -29,6 +30,7 @@ _PAPERS = (
         number INTEGER NOT NULL,
         submitted TEXT,                  -- YYYY-MM-DDTHH:MM:SSZ
         withdrawn INTEGER NOT NULL,
+        as_of TEXT,                      -- day for which the texts were vouched
         title TEXT, abstract TEXT,       -- of versions that are not the current one, where seen
         PRIMARY KEY (paper_id, number)
     ) WITHOUT ROWID""",
@@ -97,22 +99,24 @@ _PAPERS = (
 # takes four times as long.
 _TEXTS = (
     """CREATE VIRTUAL TABLE texts USING fts5 (
-        title, abstract, content = 'papers', content_rowid = 'paper_id',
+        title, abstract, title_words, content = 'papers', content_rowid = 'paper_id',
         tokenize = 'unicode61 remove_diacritics 2'
     )""",
     "CREATE VIRTUAL TABLE words USING fts5vocab (texts, 'col')",
-    """CREATE TRIGGER texts_changed AFTER UPDATE OF title, abstract ON papers
+    """CREATE TRIGGER texts_changed AFTER UPDATE OF title, abstract, title_words ON papers
     WHEN new.paper_id <= (SELECT coalesce(max(id), 0) FROM texts_docsize) BEGIN
-        INSERT INTO texts (texts, rowid, title, abstract)
-            VALUES ('delete', old.paper_id, old.title, old.abstract);
-        INSERT INTO texts (rowid, title, abstract) VALUES (new.paper_id, new.title, new.abstract);
+        INSERT INTO texts (texts, rowid, title, abstract, title_words)
+            VALUES ('delete', old.paper_id, old.title, old.abstract, old.title_words);
+        INSERT INTO texts (rowid, title, abstract, title_words)
+            VALUES (new.paper_id, new.title, new.abstract, new.title_words);
     END""",
     "INSERT INTO texts (texts, rank) VALUES ('hashsize', 16777216)",  # bytes; a quarter faster
 )
 
 INDEX_ROWS = (
-    "INSERT INTO texts (rowid, title, abstract) "
-    "SELECT paper_id, title, abstract FROM papers WHERE paper_id > ? ORDER BY paper_id LIMIT ?"
+    "INSERT INTO texts (rowid, title, abstract, title_words) "
+    "SELECT paper_id, title, abstract, title_words FROM papers "
+    "WHERE paper_id > ? ORDER BY paper_id LIMIT ?"
 )
 LAST_INDEXED = "SELECT coalesce(max(id), 0) FROM texts_docsize"
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_PAPERS, _TEXTS)

@@ -25,6 +25,7 @@ __all__ = ["Store", "StoreCounts", "Stored"]
 _N_LOOKUP = 500  # SQLite allows at least 999 parameters in every build
 _N_INDEXED_AT_ONCE = 20_000  # papers a transaction, so that other writers wait a second only
 _BUSY_S = 60.0
+_MARKUP = re.compile(r"[\\{}$]")
 _N_RARE_WORDS = 6  # as measured for candidates by title: more words cost time and find no more
 # A write-ahead log needs shared memory, which these file systems do not give.
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "lustre")
@@ -211,14 +212,15 @@ class Store:
         n_titles_with = {}
         for word in dict.fromkeys(words):
             rows = self.query(
-                "SELECT doc FROM words WHERE term = ? AND col = 'title'", (word.casefold(),)
+                "SELECT max(doc) FROM words WHERE term = ? AND col <> 'abstract'",
+                (word.casefold(),),
             )
-            if rows:
+            if rows[0][0]:
                 n_titles_with[word] = rows[0][0]
         rare = sorted(n_titles_with, key=lambda word: (n_titles_with[word], word))[:_N_RARE_WORDS]
         if not rare:
             return []
-        return self._match("title : (" + " OR ".join(map(_quoted, rare)) + ")", limit)
+        return self._match("{title title_words} : (" + " OR ".join(map(_quoted, rare)) + ")", limit)
 
     def search_text(self, words: str, *, limit: int = 20) -> Sequence[ArxivRecord]:
         """Full-text search over titles and abstracts, the best match first.
@@ -332,12 +334,14 @@ def put_records_into(connection: sqlite3.Connection, records: Sequence[ArxivReco
         connection, records
     ):
         return Stored(n_new=len(records))
-    last_of = {record.arxiv_id: record for record in sorted(records, key=_rank)}
-    known = _stored_rows(connection, list(last_of))
-    fresh = [record for arxiv_id, record in last_of.items() if arxiv_id not in known]
+    first_of: dict[str, ArxivRecord] = {}
+    for record in records:
+        first_of.setdefault(record.arxiv_id, record)
+    known = _stored_rows(connection, list(first_of))
+    fresh = [record for arxiv_id, record in first_of.items() if arxiv_id not in known]
     _insert(connection, fresh)
     stored = Stored(n_new=len(fresh))
-    later = [r for r in records if r.arxiv_id in known or r is not last_of[r.arxiv_id]]
+    later = [r for r in records if r.arxiv_id in known or r is not first_of[r.arxiv_id]]
     for record in later:
         row = known.pop(record.arxiv_id, None)
         if row is None:  # the same page holds another version of it, which stands there now
@@ -360,10 +364,6 @@ def _try_insert(connection: sqlite3.Connection, records: Sequence[ArxivRecord]) 
     return True
 
 
-def _rank(record: ArxivRecord) -> tuple[int, str]:
-    return record.version, record.as_of
-
-
 def _stored_rows(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Sequence[Any]]:
     rows: dict[str, Sequence[Any]] = {}
     for i in range(0, len(ids), _N_LOOKUP):
@@ -378,9 +378,9 @@ def _insert(connection: sqlite3.Connection, records: Sequence[ArxivRecord]) -> N
     if not records:
         return
     (first,) = connection.execute("SELECT coalesce(max(paper_id), 0) + 1 FROM papers").fetchone()
-    marks = ",".join("?" * 15)
+    marks = ",".join("?" * 16)
     connection.executemany(
-        f"INSERT INTO papers (paper_id, {_COLUMNS}, title_key) VALUES ({marks})",
+        f"INSERT INTO papers (paper_id, {_COLUMNS}, title_key, title_words) VALUES ({marks})",
         [(i, *_row_of(record)) for i, record in enumerate(records, start=first)],
     )
     connection.executemany(
@@ -394,6 +394,8 @@ def _insert(connection: sqlite3.Connection, records: Sequence[ArxivRecord]) -> N
 
 
 def _row_of(record: ArxivRecord) -> tuple[Any, ...]:
+    key = title_key(record.title)
+    is_plain = record.title.isascii() and not _MARKUP.search(record.title)
     return (
         record.arxiv_id,
         record.version,
@@ -408,7 +410,8 @@ def _row_of(record: ArxivRecord) -> tuple[Any, ...]:
         record.withdrawn,
         record.as_of,
         json.dumps(record.raw, ensure_ascii=False) if record.raw else None,
-        title_key(record.title).replace(" ", ""),
+        key.replace(" ", ""),
+        None if is_plain else key,
     )
 
 
@@ -453,20 +456,24 @@ def _merge(connection: sqlite3.Connection, row: Sequence[Any], new: ArxivRecord)
     """Merge a record into the stored row of the same paper."""
     paper_id = row[0]
     old = _record_of(row, ())
+    is_older = (new.version, new.as_of) < (old.version, old.as_of)
     for version in new.versions:
+        # only the version that a record is of can take a withdrawal back
+        takes_back = version.number == new.version and not is_older
         connection.execute(
             "INSERT INTO versions (paper_id, number, submitted, withdrawn) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET submitted = coalesce(submitted, excluded.submitted), "
-            "withdrawn = max(withdrawn, excluded.withdrawn)",
-            (paper_id, version.number, version.submitted, version.withdrawn),
+            "withdrawn = CASE WHEN ? THEN excluded.withdrawn "
+            "ELSE max(withdrawn, excluded.withdrawn) END",
+            (paper_id, version.number, version.submitted, version.withdrawn, takes_back),
         )
-    if new.version < old.version:
-        _keep_text(connection, paper_id, new)
-        return Stored(n_older=1)
-    if new.version == old.version and new.as_of < old.as_of:
+    if is_older:
+        if new.version < old.version:
+            _keep_text(connection, paper_id, new)
+        _complete(connection, paper_id, old, new)
         return Stored(n_older=1)
     kept = _with_last_good(old, new)
-    columns = [name.strip() for name in f"{_COLUMNS}, title_key".split(",")]
+    columns = [name.strip() for name in f"{_COLUMNS}, title_key, title_words".split(",")]
     before, after = (_row_of(record) for record in (old, kept))
     volatile = {"as_of", "raw"}
     changed = [
@@ -492,12 +499,44 @@ def _merge(connection: sqlite3.Connection, row: Sequence[Any], new: ArxivRecord)
     return Stored(n_changed=1)
 
 
+def _complete(
+    connection: sqlite3.Connection, paper_id: int, old: ArxivRecord, new: ArxivRecord
+) -> None:
+    """Take from an older record what the stored one lacks: a licence, the last good abstract."""
+    if new.license_url and not old.license_url:
+        connection.execute(
+            "UPDATE papers SET license_url = ? WHERE paper_id = ?", (new.license_url, paper_id)
+        )
+    if not old.withdrawn:
+        return
+    of_paper = "SELECT abstract FROM versions WHERE paper_id = ? AND title IS NOT NULL AND number "
+    stands_in = connection.execute(of_paper + "= ?", (paper_id, old.version)).fetchone()
+    if stands_in is None and old.abstract and not is_withdrawal(None, old.abstract):
+        return  # it has an abstract of its own
+    if stands_in is None:
+        _keep_text(connection, paper_id, old)
+    earlier = connection.execute(
+        of_paper + "< ? AND NOT withdrawn ORDER BY number DESC", (paper_id, old.version)
+    ).fetchall()
+    good = (text for (text,) in earlier if text and not is_withdrawal(None, text))
+    if (best := next(good, None)) is not None:
+        connection.execute("UPDATE papers SET abstract = ? WHERE paper_id = ?", (best, paper_id))
+
+
 def _keep_text(connection: sqlite3.Connection, paper_id: int, record: ArxivRecord) -> None:
     connection.execute(
-        "INSERT INTO versions (paper_id, number, withdrawn, title, abstract) "
-        "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET title = excluded.title, "
-        "abstract = excluded.abstract",
-        (paper_id, record.version, record.withdrawn, record.title, record.abstract),
+        "INSERT INTO versions (paper_id, number, withdrawn, as_of, title, abstract) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET title = excluded.title, "
+        "abstract = excluded.abstract, as_of = excluded.as_of "
+        "WHERE coalesce(as_of, '') <= excluded.as_of",
+        (
+            paper_id,
+            record.version,
+            record.withdrawn,
+            record.as_of,
+            record.title,
+            record.abstract,
+        ),
     )
 
 
@@ -582,12 +621,12 @@ def _check_header(path: Path) -> None:
         raise DataError(
             f"{path}: is no store of survey-tools or is damaged; name another file by --store"
         )
-    _check_kind(path, int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big"))
+    version, application = (int.from_bytes(head[i : i + 4], "big") for i in (60, 68))
+    if application == APPLICATION_ID:
+        _check_version(path, version)
 
 
-def _check_kind(path: Path, version: int, application: int) -> None:
-    if application not in (APPLICATION_ID, 0) or (version and not application):
-        raise DataError(f"{path}: is a database of another program; name another file by --store")
+def _check_version(path: Path, version: int) -> None:
     if version > len(MIGRATIONS):
         raise DataError(
             f"{path}: has schema version {version}, this survey-tools knows {len(MIGRATIONS)}; "
@@ -601,7 +640,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> 
     if n_tables and application != APPLICATION_ID:
         raise DataError(f"{path}: is a database of another program; name another file by --store")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    _check_kind(path, version, application)
+    _check_version(path, version)
     if read_only:
         if version < len(MIGRATIONS):
             raise DataError(

@@ -124,7 +124,10 @@ class HttpWire:
         is_cut: list[bool] = []
         watchdog = threading.Timer(self._deadline_s, _cut, [sockets, is_cut])
         watchdog.daemon = True
-        is_local = is_loopback(request.url)
+        try:
+            is_local = is_loopback(request.url)
+        except ValueError as error:
+            raise RefusedError(f"{request.url}: is no address ({error})") from None
         try:
             watchdog.start()
             with (
