@@ -1,7 +1,6 @@
 """Fixtures shared by all tests: a corpus worked out by hand, builders, the bundled survey."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("hunt", deadline=None, max_examples=1000)
 settings.load_profile("tests")
-
-KNOWN_FAILURES = frozenset(
-    line
-    for line in (Path(__file__).parent / "known_failures.txt").read_text("utf-8").splitlines()
-    if line and not line.startswith("#")
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect tests to fail whose fault is known and not mended."""
-    for item in items:
-        if item.nodeid in KNOWN_FAILURES:
-            item.add_marker(pytest.mark.xfail(reason="a known fault", strict=False))
-
 
 CorpusBuilder = Callable[[Mapping[str, str]], Corpus]
 PartitionBuilder = Callable[[Mapping[str, str]], Partition]

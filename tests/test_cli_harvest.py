@@ -1239,6 +1239,26 @@ def test_a_refresh_that_was_cut_short_goes_on_by_the_printed_command(
     assert abstracts == {paper.arxiv_id: paper.abstract for paper in server.truth}
 
 
+@pytest.mark.parametrize(
+    "way", [FROM, ("--oai", "--from", "2022-01-01")], ids=lambda way: way[0].strip("-")
+)
+def test_a_refresh_after_a_harvest_that_was_cut_short_asks_everything_once(
+    server: ArxivServer, tmp_path: Path, way: Sequence[str]
+) -> None:
+    """Windows that are still open make it no longer than a refresh of a harvest that was whole."""
+    harvested(*way, "--store", "whole.db", *at(server))
+    n_before = asked(server)
+    harvested(*way, "--store", "whole.db", "--refresh", *at(server))
+    n_refresh = asked(server) - n_before
+    server.schedule("500", times=None)
+    assert invoke("harvest", *way, "--store", "cut.db", *at(server)).exit_code == 3
+    server.clear_schedule()
+    n_before = asked(server)
+    harvested(*way, "--store", "cut.db", "--refresh", *at(server))
+    assert asked(server) - n_before == n_refresh
+    assert ids_in(Path("cut.db")) == ids_of(server.truth)
+
+
 def test_a_fill_that_was_cut_short_is_closed_by_the_printed_command(
     two_slices: tuple[ArxivServer, Path],
 ) -> None:

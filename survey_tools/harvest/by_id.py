@@ -64,9 +64,13 @@ class IdWay:
     def plan(self, ledger: Ledger, job: Job, today: str) -> list[dict[str, Any]]:
         """Ask for the ids that the store does not hold and that were not asked for today."""
         windows = ledger.list_windows(job.job_id)
-        done = [w for w in windows if w.state == "done" and (w.as_of or job.as_of) == today]
-        answered = {str(i) for w in done for i in w.scope["ids"]}
         waiting = {str(i) for w in windows if w.state == "open" for i in w.scope["ids"]}
+        answered = {
+            str(arxiv_id)
+            for window in windows
+            if window.state == "done" and self._counts(window, job, today, goes_on=bool(waiting))
+            for arxiv_id in window.scope["ids"]
+        }
         wanted = []
         for arxiv_id in self.ids:
             name = str(arxiv_id)
@@ -74,7 +78,13 @@ class IdWay:
             is_wanted = not is_known or (self._refresh and not (waiting and name in answered))
             if name not in waiting and is_wanted:
                 wanted.append(name)
+        self._refresh = False  # it is honoured now
         return [{"ids": wanted[i : i + N_IDS]} for i in range(0, len(wanted), N_IDS)]
+
+    def _counts(self, window: Window, job: Job, today: str, *, goes_on: bool) -> bool:
+        """Tell whether an answer is of today, or of the round that goes on."""
+        as_of = window.as_of or job.as_of or ""
+        return as_of == today or (goes_on and as_of > (job.as_of or ""))
 
     def ask(self, window: Window, desk: Desk) -> None:
         """Ask for a slice; ids that do not come are asked for once more, alone."""
