@@ -18,7 +18,13 @@ from survey_tools.harvest.record import (
     keep_raw,
     normalise_date,
 )
-from survey_tools.harvest.strict_xml import Element, parse_xml, text_of, write_xml
+from survey_tools.harvest.strict_xml import (
+    Element,
+    collector_paused,
+    parse_xml,
+    text_of,
+    write_xml,
+)
 from survey_tools.tex import normalise_text
 
 __all__ = ["parse_atom"]
@@ -36,6 +42,7 @@ _N_DIGITS = 12  # of a count; Python refuses to read some thousands
 _QUERY_PREFIX = "arXiv Query: "
 
 
+@collector_paused()
 def parse_atom(body: bytes, *, start: int | None = None, n_asked: int | None = None) -> Page:
     """Read one page of the Atom API.
 

@@ -27,7 +27,13 @@ from survey_tools.harvest.record import (
     normalise_date,
     split_authors,
 )
-from survey_tools.harvest.strict_xml import Element, parse_xml, text_of, write_xml
+from survey_tools.harvest.strict_xml import (
+    Element,
+    collector_paused,
+    parse_xml,
+    text_of,
+    write_xml,
+)
 from survey_tools.tex import normalise_text
 
 __all__ = ["METADATA_PREFIX", "RawFields", "build_record", "is_day", "parse_oai"]
@@ -39,6 +45,7 @@ _PREFIX = "oai:arXiv.org:"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+@collector_paused()
 def parse_oai(body: bytes, *, verb: str) -> Page:
     """Read a reply to ListRecords, ListIdentifiers or GetRecord.
 

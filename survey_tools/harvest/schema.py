@@ -4,7 +4,7 @@ A store says its schema version in ``PRAGMA user_version``; entry i of `MIGRATIO
 store from version i to i + 1. Entries are never changed once released, only added.
 """
 
-__all__ = ["APPLICATION_ID", "INDEX_ROWS", "LAST_INDEXED", "MIGRATIONS"]
+__all__ = ["APPLICATION_ID", "INDEX_ROWS", "INDEX_TITLES", "LAST_INDEXED", "MIGRATIONS"]
 
 APPLICATION_ID = 0x53757254  # "SurT": what the file says it is
 
@@ -24,7 +24,6 @@ _PAPERS = (
         title_key TEXT NOT NULL,         -- what must be equal in two writings of a title
         title_words TEXT                 -- the same in words, where the title is not plain
     )""",
-    "CREATE INDEX papers_by_title ON papers (title_key)",
     """CREATE TABLE versions (
         paper_id INTEGER NOT NULL REFERENCES papers,
         number INTEGER NOT NULL,
@@ -102,6 +101,12 @@ _TEXTS = (
         title, abstract, title_words, content = 'papers', content_rowid = 'paper_id',
         tokenize = 'unicode61 remove_diacritics 2'
     )""",
+    # in order of the key, and later as well: random keys would rewrite all its pages at each page
+    """CREATE TABLE titles (
+        title_key TEXT NOT NULL,
+        paper_id INTEGER NOT NULL REFERENCES papers,
+        PRIMARY KEY (title_key, paper_id)
+    ) WITHOUT ROWID""",
     "CREATE VIRTUAL TABLE words USING fts5vocab (texts, 'col')",
     """CREATE TRIGGER texts_changed AFTER UPDATE OF title, abstract, title_words ON papers
     WHEN new.paper_id <= (SELECT coalesce(max(id), 0) FROM texts_docsize) BEGIN
@@ -109,6 +114,8 @@ _TEXTS = (
             VALUES ('delete', old.paper_id, old.title, old.abstract, old.title_words);
         INSERT INTO texts (rowid, title, abstract, title_words)
             VALUES (new.paper_id, new.title, new.abstract, new.title_words);
+        DELETE FROM titles WHERE title_key = old.title_key AND paper_id = old.paper_id;
+        INSERT INTO titles (title_key, paper_id) VALUES (new.title_key, new.paper_id);
     END""",
     "INSERT INTO texts (texts, rank) VALUES ('hashsize', 16777216)",  # bytes; a quarter faster
 )
@@ -117,6 +124,10 @@ INDEX_ROWS = (
     "INSERT INTO texts (rowid, title, abstract, title_words) "
     "SELECT paper_id, title, abstract, title_words FROM papers "
     "WHERE paper_id > ? ORDER BY paper_id LIMIT ?"
+)
+INDEX_TITLES = (
+    "INSERT INTO titles (title_key, paper_id) SELECT title_key, paper_id FROM papers "
+    "WHERE paper_id > ? AND paper_id <= ? ORDER BY title_key, paper_id"
 )
 LAST_INDEXED = "SELECT coalesce(max(id), 0) FROM texts_docsize"
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_PAPERS, _TEXTS)

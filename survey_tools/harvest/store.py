@@ -17,7 +17,13 @@ from typing import Any, Self
 from survey_tools.arxiv_id import ArxivId
 from survey_tools.errors import DataError, OutputError
 from survey_tools.harvest.record import ArxivRecord, Version, is_withdrawal
-from survey_tools.harvest.schema import APPLICATION_ID, INDEX_ROWS, LAST_INDEXED, MIGRATIONS
+from survey_tools.harvest.schema import (
+    APPLICATION_ID,
+    INDEX_ROWS,
+    INDEX_TITLES,
+    LAST_INDEXED,
+    MIGRATIONS,
+)
 from survey_tools.tex import title_key
 
 __all__ = ["Store", "StoreCounts", "Stored"]
@@ -148,7 +154,7 @@ class Store:
             return put_records_into(connection, list(records))
 
     def index_texts(self) -> int:
-        """Bring the full-text index up to date; return how many papers were added to it.
+        """Bring the indices of titles and full text up to date; return how many papers were added.
 
         Searches do it by themselves; a bulk import leaves it to the first of them.
         """
@@ -161,6 +167,8 @@ class Store:
             with self.transaction() as connection:
                 (last,) = connection.execute(LAST_INDEXED).fetchone()
                 n_added = connection.execute(INDEX_ROWS, (last, _N_INDEXED_AT_ONCE)).rowcount
+                (newest,) = connection.execute(LAST_INDEXED).fetchone()
+                connection.execute(INDEX_TITLES, (last, newest))
             n_indexed += n_added
         return n_indexed
 
@@ -198,8 +206,11 @@ class Store:
         """Return the papers whose `title_key`, blanks aside, is this one."""
         if not key.strip():
             return []
+        self._catch_up()
         rows = self.query(
-            _FROM_PAPERS + "WHERE title_key = ? ORDER BY arxiv_id", (key.replace(" ", ""),)
+            _FROM_PAPERS + "WHERE paper_id IN (SELECT paper_id FROM titles WHERE title_key = ?) "
+            "ORDER BY arxiv_id",
+            (key.replace(" ", ""),),
         )
         return [self._build(row) for row in rows]
 
