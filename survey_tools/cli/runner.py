@@ -252,20 +252,10 @@ def check_before(settings: "HarvestSettings", url: str, json_file: Path | None) 
     SurveyToolsError
         If gap, contact, address or the place of the report are not allowed.
     """
-    from urllib.parse import urlsplit
+    from survey_tools.errors import OutputError
+    from survey_tools.harvest.harvester import check_service
 
-    from survey_tools.errors import OutputError, ParameterError
-    from survey_tools.harvest.politeness import check_gap
-    from survey_tools.harvest.wire import HttpWire
-
-    try:
-        host = urlsplit(url).hostname
-    except ValueError as error:
-        raise ParameterError(f"{url}: is no address ({error})") from None
-    if not host:
-        raise ParameterError(f"{url}: is no address, it names no host")
-    check_gap(url, settings.gap_s)
-    HttpWire(contact=settings.contact)
+    check_service(url, gap_s=settings.gap_s, contact=settings.contact)
     if json_file is not None and not json_file.parent.is_dir():
         raise OutputError(f"{json_file}: cannot be written (no such folder)")
 

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
+from survey_tools.errors import ParameterError
 from survey_tools.harvest.by_id import IdWay
 from survey_tools.harvest.by_query import CLOSED_AFTER_DAYS
 from survey_tools.harvest.clock import Clock, SystemClock
@@ -22,11 +24,11 @@ from survey_tools.harvest.faults import (
 )
 from survey_tools.harvest.fetcher import Fetcher
 from survey_tools.harvest.ledger import Job, Ledger, Window
-from survey_tools.harvest.politeness import ARXIV_GAP_S, Gate
+from survey_tools.harvest.politeness import ARXIV_GAP_S, Gate, check_gap
 from survey_tools.harvest.store import Store, Stored
 from survey_tools.harvest.wire import HttpWire, Wire
 
-__all__ = ["HarvestReport", "Missing", "Services", "harvest"]
+__all__ = ["HarvestReport", "Missing", "Services", "check_service", "harvest"]
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +137,24 @@ class Services:
             rng=random.Random(),  # noqa: S311  jitter, no secret
             notice=notice,
         )
+
+
+def check_service(url: str, *, gap_s: float, contact: str | None) -> None:
+    """Refuse what a service can never be asked with, before anything is made.
+
+    Raises
+    ------
+    ParameterError
+        If the address is none, the gap too small, or the contact cannot be sent.
+    """
+    try:
+        host = urlsplit(url).hostname
+    except ValueError as error:
+        raise ParameterError(f"{url}: is no address ({error})") from None
+    if not host:
+        raise ParameterError(f"{url}: is no address, it names no host")
+    check_gap(url, gap_s)
+    HttpWire(contact=contact)
 
 
 def harvest(
