@@ -31,6 +31,7 @@ _BELOW = (
     "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "
     "FROM windows JOIN below ON windows.parent_id = below.window_id)"
 )
+_ASK_AGAIN_AFTER = timedelta(days=30)  # a preprint may follow its printed version
 _RESCAN_EVERY = timedelta(days=7)
 _STALE = timedelta(minutes=15)  # a beat comes with every request; a request takes minutes at most
 
@@ -479,8 +480,9 @@ class Ledger:
     # ---- titles that arXiv does not know -------------------------------------------------
 
     def known_unknown_titles(self, keys: Sequence[str]) -> set[str]:
-        """Return those of some title keys that arXiv was asked for in vain."""
-        rows = self.store.query("SELECT title_key FROM unknown_titles")
+        """Return those of some title keys that arXiv was asked for in vain in the last month."""
+        since = (self._clock.now().date() - _ASK_AGAIN_AFTER).isoformat()
+        rows = self.store.query("SELECT title_key FROM unknown_titles WHERE asked_on > ?", (since,))
         return {row[0] for row in rows} & set(keys)
 
     def note_unknown_titles(self, keys: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scenes import FakeClock
 
 from survey_tools.errors import OutputError, SurveyToolsError
 from survey_tools.harvest import ledger as ledger_module
@@ -573,3 +574,14 @@ def test_books_cannot_be_kept_in_a_closed_store(store: Store, ledger: Ledger) ->
         ledger.list_jobs()
     with pytest.raises(SurveyToolsError):
         ledger.open_job("query", {}, "again")
+
+
+def test_a_title_that_arxiv_did_not_know_is_asked_for_again_after_a_month(tmp_path: Path) -> None:
+    """A preprint may come after the printed version."""
+    clock = FakeClock()
+    with Store(tmp_path / "a.db") as store:
+        ledger = Ledger(store, clock)
+        ledger.note_unknown_titles(["frogs"])
+        assert ledger.known_unknown_titles(["frogs", "toads"]) == {"frogs"}
+        clock.sleep(31 * 86400)
+        assert ledger.known_unknown_titles(["frogs"]) == set()
