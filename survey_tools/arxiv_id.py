@@ -93,8 +93,9 @@ def parse_arxiv_id(arxiv_id: str) -> ArxivId:
     """
     if problem := check_arxiv_id(arxiv_id):
         raise DataError(problem)
-    if match := _NEW.fullmatch(arxiv_id):
-        return ArxivId(f"{match[1]}{match[2]}.{match[3]}", int(match[4]) if match[4] else None)
+    if arxiv_id[0].isdigit():
+        base, _, version = arxiv_id.partition("v")
+        return ArxivId(base, int(version) if version else None)
     match = _OLD.fullmatch(arxiv_id)
     assert match is not None, "check_arxiv_id passed it"
     base = f"{match[1]}/{match[2]}{match[3]}{match[4]}"

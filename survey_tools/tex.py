@@ -40,19 +40,19 @@ def _base(n: int) -> str:
     return rf"(?:{named}|(?P<letter{n}>[^\W\d_]))"
 
 
-# \'e  \' e  \'{e}  {\'e}  \v{c}  \v c  \'\i  \'{\i}; \letter accents need a blank or a brace
-_ACCENT = re.compile(
-    r"(?P<outer>\{)?(?<!\\)\\(?P<accent>[`'^\"~=.]\s*|[uvHcdbkr](?=[\s{]|\\[A-Za-z])\s*)"
-    r"(?:\{\s*" + _base(1) + r"\s*\}|" + _base(2) + r")(?(outer)\}|)"
-)
-_LETTER = re.compile(
-    r"(?P<outer>\{)?(?<!\\)\\(?P<name>ss|[oO]|[lL]|ae|AE|oe|OE|aa|AA|[ij]|dh|DH|th|TH|dj|DJ|ng|NG)"
-    r"(?![A-Za-z])(?:\{\}| (?=\S))?(?(outer)\}|)"
+# \'e  \' e  \'{e}  \v{c}  \v c  \'\i  \'{\i}  \ss  \o{}  \&; \letter accents need a blank or a
+# brace. The pattern begins with the backslash, so that text without any is passed over quickly.
+_COMMAND = re.compile(
+    r"\\(?<!\\\\)(?:"
+    r"(?P<accent>[`'^\"~=.]\s*|[uvHcdbkr](?=[\s{]|\\[A-Za-z])\s*)"
+    r"(?:\{\s*" + _base(1) + r"\s*\}|" + _base(2) + r")"
+    r"|(?P<letter>ss|[oO]|[lL]|ae|AE|oe|OE|aa|AA|[ij]|dh|DH|th|TH|dj|DJ|ng|NG)"
+    r"(?![A-Za-z])(?:\{\}| (?=\S))?"
+    r"|(?P<sign>[&%#_]))"
 )
 _N_LAYERS = 8  # of accents upon accents that are taken off
-_ESCAPED = re.compile(r"(?<!\\)\\([&%#_])")
 # Mathematics is left alone: there \= and \' are no accents. An unpaired $ opens nothing.
-_MATH = re.compile(r"(?<!\\)(\$\$.+?(?<!\\)\$\$|\$.+?(?<!\\)\$)", re.DOTALL)
+_MATH = re.compile(r"(\$(?<!\\\$)(?:\$.+?(?<!\\)\$\$|.+?(?<!\\)\$))", re.DOTALL)
 # White space (\x09 to \x0d, \x1c to \x1f, \x85) parts words; all other controls are dropped.
 _ILLEGAL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
 _MACRO = re.compile(r"\\([A-Za-z]+)\s*")
@@ -85,12 +85,22 @@ def _decode_once(text: str) -> str:
 
 
 def _decode_accents(text: str) -> str:
-    text = _ACCENT.sub(_compose, text)
-    text = _LETTER.sub(lambda match: _LETTERS[match["name"]], text)
-    return _ESCAPED.sub(r"\1", text)
+    parts: list[str] = []
+    begin = 0
+    for match in _COMMAND.finditer(text):
+        start, end = match.span()
+        if begin < start and text[start - 1] == "{" and text[end : end + 1] == "}":
+            start, end = start - 1, end + 1  # braces that hold nothing else
+        parts += (text[begin:start], _decode_command(match))
+        begin = end
+    return "".join(parts) + text[begin:]
 
 
-def _compose(match: re.Match[str]) -> str:
+def _decode_command(match: re.Match[str]) -> str:
+    if letter := match["letter"]:
+        return _LETTERS[letter]
+    if sign := match["sign"]:
+        return sign
     letter = match["letter1"] or match["letter2"]
     if name := match["name1"] or match["name2"]:
         letter = name if name in ("i", "j") else _LETTERS[name]  # an accent replaces their dot

@@ -12,8 +12,8 @@ References
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
@@ -171,8 +171,7 @@ def _read_record(element: Element, arxiv_id: str, as_of: str) -> ArxivRecord:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawFields:
+class RawFields(NamedTuple):
     """The fields of ``arXivRaw`` and of the bulk snapshot, as they came.
 
     Attributes
@@ -203,8 +202,9 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
     ValueError
         Saying what is missing or wrong.
     """
-    comment = normalise_text(fields.comment or "") or None
+    comment = (normalise_text(fields.comment) or None) if fields.comment else None
     title, abstract = normalise_text(fields.title), normalise_text(fields.abstract or "")
+    journal = fields.journal_ref
     if not fields.versions:
         raise ValueError("no version")
     by_number = {v.number: v for v in (_read_version(*each) for each in fields.versions)}
@@ -231,7 +231,7 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
         categories=tuple(fields.categories.split()),
         versions=tuple(versions),
         comment=comment,
-        journal_ref=normalise_text(fields.journal_ref or "") or None,
+        journal_ref=(normalise_text(journal) or None) if journal else None,
         doi=next(iter((fields.doi or "").split()), None),  # a snapshot may hold several
         license_url=(fields.license_url or "").strip() or None,
         withdrawn=last.withdrawn,

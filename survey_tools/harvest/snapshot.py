@@ -17,9 +17,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -35,8 +34,7 @@ _N_LINE_BYTES = 8 * 2**20  # the longest record of arXiv has some 200 KB (author
 _N_SHOWN = 2000  # bytes of a bad line that are kept
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotLine:
+class SnapshotLine(NamedTuple):
     """One line of a snapshot.
 
     Attributes
