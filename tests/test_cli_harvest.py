@@ -1798,3 +1798,41 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert code == 1
     assert "Traceback (most recent call last)" in errors
     assert "ParameterError: the query is empty" in errors
+
+
+# ---- what a reviewer asked for ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["harvest", "status", "export", "resolve"])
+def test_a_name_too_long_for_the_disk_is_one_line(command: str) -> None:
+    """No file has 300 letters; the system's own word for it is enough."""
+    options = ["-o", "a.csv"] if command == "export" else []
+    assert_one_line(invoke(command, "x" * 300, *options), "File name too long")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--query", "ti:a", "--trust-ids"], "--trust-ids goes with a survey folder alone"),
+        (["--query", "ti:a", "--max-results", "5", "--refresh"], "--refresh does not go with"),
+        (["--snapshot", "s.json", "--refresh"], "--refresh does not go with --snapshot"),
+    ],
+)
+def test_options_without_effect_are_refused(options: list[str], sentence: str) -> None:
+    """Neither is dropped in silence, and no store is made."""
+    assert_one_line(invoke("harvest", *options, "--store", "a.db"), sentence)
+    assert not Path("a.db").exists()
+
+
+def test_the_report_of_a_fill_names_what_was_not_filled(
+    server: ArxivServer, tmp_path: Path
+) -> None:
+    """What stands on the terminal stands in the file: a title that is quite another, no id."""
+    paper = server.truth[0]
+    other = {"key": "other", "title": "Frogs of the lower marsh", "arxiv_id": paper.arxiv_id}
+    survey = make_survey(tmp_path / "survey", other, {"key": "bare", "title": "No id at all"})
+    fill = report_of("harvest", survey, *at(server))["fill"]
+    assert fill["filled"] == []
+    assert fill["without_id"] == ["bare"]
+    ((key, arxiv_id, _, theirs),) = fill["refused"]
+    assert (key, arxiv_id, theirs) == ("other", paper.arxiv_id, paper.title)

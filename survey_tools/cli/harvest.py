@@ -1,6 +1,7 @@
 """The command harvest: titles and abstracts from arXiv."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from survey_tools.cli.runner import (
     exit_code,
     print_report,
     print_resume,
+    report_data,
     resume_command,
     run_way,
     write_json,
@@ -155,6 +157,13 @@ def harvest_command(
             )
         if max_results is not None and query is None:
             raise ParameterError("--max-results goes with --query")
+        if trust_ids and ways:
+            raise ParameterError("--trust-ids goes with a survey folder alone: it fills abstracts")
+        if refresh and (snapshot is not None or max_results is not None):
+            raise ParameterError(
+                "--refresh does not go with --snapshot, which reads a changed file anew, nor with "
+                "--max-results, which is asked anew every day"
+            )
         if offline and ways:
             raise ParameterError("--offline goes with a survey folder alone: it fills abstracts")
         options = {
@@ -339,24 +348,27 @@ class _FillJob:
         write_changes(survey, changed)
         if not quiet:
             _print_fill(filled, offline=offline)
-        if report is not None:
-            return exit_code(report)
         is_whole = not filled.not_found
-        if not is_whole:
-            print_resume(resume_command("--offline"))
+        if report is None:
+            status = "complete" if is_whole else "incomplete"
+            code = 0 if is_whole else EXIT_INCOMPLETE
+            if not is_whole:
+                print_resume(resume_command("--offline"))
+        else:
+            status, code = report.status, exit_code(report)
         if json_file is not None:
-            missing = [{"what": key, "reason": "not in the store"} for key in filled.not_found]
-            data = {
-                "status": "complete" if is_whole else "incomplete",
+            asked = {
+                "status": status,
                 "records": len(filled.filled),
                 "new": 0,
                 "quarantined": 0,
-                "missing": missing,
+                "missing": [{"what": k, "reason": "not in the store"} for k in filled.not_found],
                 "requests": 0,
                 "resume": resume_command("--offline"),
             }
-            write_json(json_file, data)
-        return 0 if is_whole else EXIT_INCOMPLETE
+            said = report_data(report) if report is not None else asked
+            write_json(json_file, {**said, "fill": asdict(filled)})
+        return code
 
 
 def _print_fill(report: "FillReport", *, offline: bool) -> None:

@@ -173,14 +173,14 @@ def _ask_for_titles(
     """Ask arXiv for the titles that the store lacks: ten a request, then word by word."""
     from survey_tools.harvest.by_title import TitleWay
     from survey_tools.harvest.clock import SystemClock
-    from survey_tools.harvest.ledger import Ledger
+    from survey_tools.harvest.memory import Memory
     from survey_tools.harvest.resolve import resolve_corpus
     from survey_tools.harvest.title_queries import build_title_queries, build_word_query
     from survey_tools.tex import title_key
 
-    ledger = Ledger(store, SystemClock())
+    memory = Memory(store, SystemClock())
     lacking = [m for m in matches if m.decision == "unmatched" and title_key(m.title)]
-    known = ledger.known_unknown_titles([title_key(match.title) for match in lacking])
+    known = memory.known_unknown_titles([title_key(match.title) for match in lacking])
     lacking = [match for match in lacking if title_key(match.title) not in known]
     reports = []
     if queries := build_title_queries([match.title for match in lacking]):
@@ -195,7 +195,7 @@ def _ask_for_titles(
         if reports[-1].status == "complete":
             again = resolve_corpus(survey.corpus.select([m.key for m in lacking]), store)
             unknown = [title_key(m.title) for m in again if m.decision == "unmatched"]
-            ledger.note_unknown_titles(unknown)
+            memory.note_unknown_titles(unknown)
     for report in reports:
         print_report(report, quiet=quiet)
     return reports

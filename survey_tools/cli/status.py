@@ -10,7 +10,7 @@ from survey_tools.cli.terminal import DebugOption, log_to_stderr, one_line, one_
 from survey_tools.errors import count
 
 if TYPE_CHECKING:
-    from survey_tools.harvest.ledger import Job
+    from survey_tools.harvest.jobs import Job
 
 __all__ = ["status_command"]
 
@@ -32,6 +32,7 @@ def status_command(
     with one_line_errors(debug=debug), log_to_stderr(quiet=False):
         from survey_tools.harvest.clock import SystemClock
         from survey_tools.harvest.ledger import Ledger
+        from survey_tools.harvest.memory import Memory
         from survey_tools.harvest.store import Store
 
         path = store or default_store(survey)
@@ -57,7 +58,7 @@ def status_command(
                 )
                 if job.status != "complete":
                     typer.echo(f"  resume: {one_line(job.resume)}")
-            for host, until in ledger.resting_hosts():
+            for host, until in Memory(opened, SystemClock()).resting_hosts():
                 typer.echo(f"cool-down of {host} until {_clock_time(until)}")
             if gaps:
                 for first, last, n_missing in opened.find_gaps():

@@ -56,6 +56,14 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
             raise
         typer.echo(f"error: {one_line(str(error))}", err=True)
         raise typer.Exit(EXIT_WRONG_DATA) from None
+    except BrokenPipeError:
+        raise  # whoever read our output has gone; the program ends without a word
+    except OSError as error:  # a name too long, a folder that may not be entered
+        if debug:
+            raise
+        place = f"{str(error.filename)[:80]}: " if error.filename else ""
+        typer.echo(f"error: {one_line(place)} {error.strerror or error}", err=True)
+        raise typer.Exit(EXIT_WRONG_DATA) from None
     except (KeyboardInterrupt, RuntimeError) as error:
         # while a class is being made (matplotlib's, at import), Python 3.11 wraps the former
         is_interrupt = isinstance(error.__cause__ or error, KeyboardInterrupt)

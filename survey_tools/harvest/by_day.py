@@ -16,7 +16,8 @@ from survey_tools.errors import ParameterError
 from survey_tools.harvest.desk import Desk, IncompleteError
 from survey_tools.harvest.faults import OaiError, RefusedError
 from survey_tools.harvest.fetcher import N_ATTEMPTS, Fetched
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.oai import METADATA_PREFIX, parse_oai
 from survey_tools.harvest.wire import Request
 

@@ -9,7 +9,8 @@ from typing import Any
 from survey_tools.errors import DataError
 from survey_tools.harvest.desk import Desk
 from survey_tools.harvest.faults import TransientError
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.page import MalformedEntry
 from survey_tools.harvest.record import ArxivRecord
 from survey_tools.harvest.snapshot import read_snapshot

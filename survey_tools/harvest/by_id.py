@@ -11,7 +11,8 @@ from survey_tools.harvest.atom import parse_atom
 from survey_tools.harvest.desk import Desk, IncompleteError
 from survey_tools.harvest.faults import RefusedError
 from survey_tools.harvest.fetcher import Fetched
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.wire import Request
 
 __all__ = ["N_IDS", "IdWay", "ask_for_ids", "refetch_by_id"]

@@ -18,7 +18,8 @@ from survey_tools.harvest.by_rank import check_understood
 from survey_tools.harvest.desk import Desk, IncompleteError
 from survey_tools.harvest.faults import TransientError
 from survey_tools.harvest.fetcher import N_ATTEMPTS, Fetched
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.page import Page
 from survey_tools.harvest.query import Combination, Query, Term, write_query
 from survey_tools.harvest.wire import Request

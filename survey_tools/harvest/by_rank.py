@@ -8,7 +8,8 @@ from survey_tools.errors import ParameterError
 from survey_tools.harvest.atom import parse_atom
 from survey_tools.harvest.by_id import refetch_by_id
 from survey_tools.harvest.desk import Desk, IncompleteError
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.query import Query, check_echo, write_query
 from survey_tools.harvest.wire import Request
 

@@ -8,7 +8,8 @@ from survey_tools.harvest.atom import parse_atom
 from survey_tools.harvest.by_id import refetch_by_id
 from survey_tools.harvest.desk import Desk
 from survey_tools.harvest.faults import RefusedError
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.wire import Request
 
 __all__ = ["TitleWay"]

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from survey_tools.harvest.faults import TransientError
 from survey_tools.harvest.fetcher import N_ATTEMPTS, Fetched, Fetcher
-from survey_tools.harvest.ledger import Job, Ledger, Quarantined, Window
+from survey_tools.harvest.jobs import Job, Quarantined, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.page import Page
-from survey_tools.harvest.store import Stored
+from survey_tools.harvest.paper_rows import Stored
 from survey_tools.harvest.wire import Request
 
 __all__ = ["Desk", "HarvestProgress", "IncompleteError", "Way"]

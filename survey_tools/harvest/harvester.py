@@ -23,9 +23,12 @@ from survey_tools.harvest.faults import (
     TransientError,
 )
 from survey_tools.harvest.fetcher import Fetcher
-from survey_tools.harvest.ledger import Job, Ledger, Window
+from survey_tools.harvest.jobs import Job, Window
+from survey_tools.harvest.ledger import Ledger
+from survey_tools.harvest.memory import Memory
+from survey_tools.harvest.paper_rows import Stored
 from survey_tools.harvest.politeness import ARXIV_GAP_S, Gate, check_gap
-from survey_tools.harvest.store import Store, Stored
+from survey_tools.harvest.store import Store
 from survey_tools.harvest.wire import HttpWire, Wire
 
 __all__ = ["HarvestReport", "Missing", "Services", "check_service", "harvest"]
@@ -187,7 +190,7 @@ def harvest(
     fetcher = Fetcher(
         services.wire,
         gate,
-        ledger,
+        Memory(store, services.clock),
         clock=services.clock,
         patience_s=services.patience_s,
         rng=services.rng,

@@ -11,107 +11,28 @@ import socket
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from survey_tools.errors import OutputError
 from survey_tools.harvest.clock import Clock, iso_time
-from survey_tools.harvest.fetcher import Fetched, HostState
+from survey_tools.harvest.fetcher import Fetched
+from survey_tools.harvest.jobs import Job, Quarantined, Window
 from survey_tools.harvest.page import MalformedEntry
+from survey_tools.harvest.paper_rows import Stored, put_records
 from survey_tools.harvest.record import ArxivRecord
-from survey_tools.harvest.store import Store, Stored, put_records_into
+from survey_tools.harvest.store import Store
 from survey_tools.output import sha256_of
 
-__all__ = ["Job", "Ledger", "Quarantined", "Window"]
+__all__ = ["Ledger"]
 
 _WINDOW = "window_id, job_id, parent_id, scope, state, total, progress, as_of, reason"
 _BELOW = (
     "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "
     "FROM windows JOIN below ON windows.parent_id = below.window_id)"
 )
-_ASK_AGAIN_AFTER = timedelta(days=30)  # a preprint may follow its printed version
-_RESCAN_EVERY = timedelta(days=7)
 _STALE = timedelta(minutes=15)  # a beat comes with every request; a request takes minutes at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One harvest.
-
-    Attributes
-    ----------
-    kind : str
-        ``query``, ``ids``, ``oai``, ``snapshot`` or ``titles``.
-    arguments : mapping
-        What makes it this job and no other.
-    resume : str
-        The command that goes on with it.
-    as_of : str or None
-        Server's day of its last complete answer.
-    rescanned_on : str or None
-        Day of the last wide overlap.
-    status : str or None
-        How its last run ended; None where it was killed.
-    n_missing : int
-        Things that the last run named as missing.
-    """
-
-    job_id: int
-    kind: str
-    arguments: Mapping[str, Any]
-    resume: str
-    as_of: str | None
-    rescanned_on: str | None
-    status: str | None = None
-    n_missing: int = 0
-
-    def is_rescan_due(self, today: str) -> bool:
-        """Tell whether the weekly look further back is due."""
-        if self.rescanned_on is None:
-            return True
-        days = date.fromisoformat(today) - date.fromisoformat(self.rescanned_on)
-        return days >= _RESCAN_EVERY
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A part of a job, as asked.
-
-    Attributes
-    ----------
-    scope : mapping
-        What it covers: dates, or ids.
-    total : int or None
-        Results that the server counts.
-    progress : mapping
-        Where to go on.
-    as_of : str or None
-        Server's day of its first answer.
-    reason : str or None
-        Why it is still open.
-    """
-
-    window_id: int
-    job_id: int
-    parent_id: int | None
-    scope: Mapping[str, Any]
-    state: str
-    total: int | None
-    progress: Mapping[str, Any]
-    as_of: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A malformed entry that waits to be fetched again by id."""
-
-    entry_id: int
-    window_id: int
-    arxiv_id: str | None
-    reason: str
 
 
 class Ledger:
@@ -397,7 +318,7 @@ class Ledger:
                     zlib.compress(fetched.body, 3),
                 ),
             )
-            stored = put_records_into(connection, page.records)
+            stored = put_records(connection, page.records)
             connection.executemany(
                 "INSERT OR IGNORE INTO members (window_id, arxiv_id) VALUES (?, ?)",
                 [(window.window_id, arxiv_id) for arxiv_id in page.ids],
@@ -424,7 +345,7 @@ class Ledger:
     ) -> Stored:
         """Store lines of a snapshot with their checkpoint in one transaction."""
         with self.store.transaction() as connection:
-            stored = put_records_into(connection, records)
+            stored = put_records(connection, records)
             put_malformed(connection, window, malformed)
             _set_window(connection, window, "open", None, progress, None)
         return stored
@@ -441,58 +362,6 @@ class Ledger:
             (job_id,),
         )
         return [Quarantined(*row) for row in rows]
-
-    # ---- hosts --------------------------------------------------------------------------
-
-    def read_host(self, host: str) -> HostState:
-        """Return what is known of a host."""
-        rows = self.store.query(
-            "SELECT cooldown_until, cooldown_s, n_strikes, moved_to FROM hosts WHERE host = ?",
-            (host,),
-        )
-        if not rows:
-            return HostState()
-        until, rest_s, n_strikes, moved_to = rows[0]
-        return HostState(
-            rest_until=datetime.fromisoformat(until) if until else None,
-            rest_s=rest_s,
-            n_strikes=n_strikes,
-            moved_to=moved_to,
-        )
-
-    def save_host(self, host: str, state: HostState) -> None:
-        """Remember a host's cool-down, strikes and move."""
-        until = iso_time(state.rest_until) if state.rest_until else None
-        with self.store.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO hosts (host, cooldown_until, cooldown_s, n_strikes, "
-                "moved_to) VALUES (?, ?, ?, ?, ?)",
-                (host, until, state.rest_s, state.n_strikes, state.moved_to),
-            )
-
-    def resting_hosts(self) -> list[tuple[str, datetime]]:
-        """List the hosts whose cool-down has not ended, with its end."""
-        now = self._clock.now()
-        rows = self.store.query("SELECT host FROM hosts ORDER BY host")
-        states = [(host, self.read_host(host).rest_until) for (host,) in rows]
-        return [(host, until) for host, until in states if until is not None and until > now]
-
-    # ---- titles that arXiv does not know -------------------------------------------------
-
-    def known_unknown_titles(self, keys: Sequence[str]) -> set[str]:
-        """Return those of some title keys that arXiv was asked for in vain in the last month."""
-        since = (self._clock.now().date() - _ASK_AGAIN_AFTER).isoformat()
-        rows = self.store.query("SELECT title_key FROM unknown_titles WHERE asked_on > ?", (since,))
-        return {row[0] for row in rows} & set(keys)
-
-    def note_unknown_titles(self, keys: Iterable[str]) -> None:
-        """Note that arXiv was asked for some titles today and knows none of them."""
-        today = self._clock.now().date().isoformat()
-        with self.store.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO unknown_titles (title_key, asked_on) VALUES (?, ?)",
-                [(key, today) for key in keys],
-            )
 
 
 def put_malformed(

@@ -36,6 +36,7 @@ from scenes import (
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
 from survey_tools.harvest.by_file import SnapshotWay
+from survey_tools.harvest.memory import Memory
 from survey_tools.harvest.store import Store
 
 
@@ -369,7 +370,7 @@ def test_throttling_without_end_uses_patience_up_and_is_remembered(scene: Scene)
     assert scene.clock.slept_s < 7200 + 1800
     assert all(late > early for early, late in pairwise(scene.gaps_s) if late < 1800)
     with Store(scene.store_path) as store:
-        resting = scene.ledger(store).resting_hosts()
+        resting = Memory(store, scene.clock).resting_hosts()
     assert len(resting) == 1
     assert resting[0][0] in scene.server.api_url
     assert timedelta(minutes=29) < resting[0][1] - scene.clock.now() < timedelta(minutes=37)

@@ -20,8 +20,9 @@ from arxiv_server import ArxivServer, TruePaper, write_snapshot
 from scenes import check_store, differences, make_corpus
 
 from survey_tools.harvest.harvester import HarvestReport, Missing
+from survey_tools.harvest.paper_rows import Stored
 from survey_tools.harvest.record import ArxivRecord
-from survey_tools.harvest.store import Store, Stored
+from survey_tools.harvest.store import Store
 
 SCRIPT = Path(__file__).with_name("harvest_process.py")
 GAP_S = 0.05

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scenes import FakeClock
 
 from survey_tools.errors import OutputError, SurveyToolsError
 from survey_tools.harvest import ledger as ledger_module
-from survey_tools.harvest.fetcher import Fetched, HostState
-from survey_tools.harvest.ledger import Job, Ledger, Window
+from survey_tools.harvest.fetcher import Fetched
+from survey_tools.harvest.jobs import Job, Window
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.page import MalformedEntry, Page
+from survey_tools.harvest.paper_rows import Stored
 from survey_tools.harvest.record import ArxivRecord, Version
-from survey_tools.harvest.store import Store, Stored
+from survey_tools.harvest.store import Store
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BODY = b"<feed>some page</feed>"
@@ -530,43 +531,6 @@ def test_a_whole_answer_settles_entries_without_id(
     assert ledger.get_window(window.window_id).state == "done"
 
 
-# ---- hosts -------------------------------------------------------------------------------
-
-
-def test_a_host_is_remembered(ledger: Ledger) -> None:
-    """Cool-down, strikes and move, to the second; the latest word counts."""
-    assert ledger.read_host("127.0.0.1:80") == HostState()
-    state = HostState(
-        rest_until=NOON + timedelta(seconds=90), rest_s=90.5, n_strikes=3, moved_to="http://x/"
-    )
-    ledger.save_host("127.0.0.1:80", HostState(n_strikes=1))
-    ledger.save_host("127.0.0.1:80", state)
-    assert ledger.read_host("127.0.0.1:80") == state
-    assert ledger.read_host("127.0.0.1:81") == HostState()
-
-
-def test_resting_hosts_are_named_as_long_as_they_rest(ledger: Ledger, clock: VirtualClock) -> None:
-    """With the end of their rest."""
-    until = NOON + timedelta(seconds=90)
-    ledger.save_host("b", HostState(rest_until=until, rest_s=90))
-    ledger.save_host("a", HostState(rest_until=until, rest_s=90))
-    ledger.save_host("c", HostState(n_strikes=1))
-    assert ledger.resting_hosts() == [("a", until), ("b", until)]
-    clock.sleep(90)
-    assert ledger.resting_hosts() == []
-
-
-# ---- titles ------------------------------------------------------------------------------
-
-
-def test_titles_asked_for_in_vain_are_remembered(ledger: Ledger) -> None:
-    """So that they are not asked for again."""
-    ledger.note_unknown_titles(["one", "two"])
-    ledger.note_unknown_titles(["two"])
-    assert ledger.known_unknown_titles(["two", "three"]) == {"two"}
-    assert ledger.known_unknown_titles([]) == set()
-
-
 def test_books_cannot_be_kept_in_a_closed_store(store: Store, ledger: Ledger) -> None:
     """A sentence, whatever is asked."""
     store.close()
@@ -574,14 +538,3 @@ def test_books_cannot_be_kept_in_a_closed_store(store: Store, ledger: Ledger) ->
         ledger.list_jobs()
     with pytest.raises(SurveyToolsError):
         ledger.open_job("query", {}, "again")
-
-
-def test_a_title_that_arxiv_did_not_know_is_asked_for_again_after_a_month(tmp_path: Path) -> None:
-    """A preprint may come after the printed version."""
-    clock = FakeClock()
-    with Store(tmp_path / "a.db") as store:
-        ledger = Ledger(store, clock)
-        ledger.note_unknown_titles(["frogs"])
-        assert ledger.known_unknown_titles(["frogs", "toads"]) == {"frogs"}
-        clock.sleep(31 * 86400)
-        assert ledger.known_unknown_titles(["frogs"]) == set()

@@ -21,14 +21,15 @@ from arxiv_server import TruePaper, make_truth, write_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from survey_tools.arxiv_id import ArxivId
 from survey_tools.errors import DataError, OutputError, SurveyToolsError
+from survey_tools.harvest import database
 from survey_tools.harvest import store as store_module
 from survey_tools.harvest.atom import parse_atom
+from survey_tools.harvest.paper_rows import Stored, put_records
 from survey_tools.harvest.record import ArxivRecord, Version
 from survey_tools.harvest.schema import APPLICATION_ID, MIGRATIONS
 from survey_tools.harvest.snapshot import read_snapshot
-from survey_tools.harvest.store import Store, StoreCounts, Stored, put_records_into
+from survey_tools.harvest.store import Store, StoreCounts
 from survey_tools.tex import title_key
 
 NOTICE = "This paper has been withdrawn by the author"
@@ -240,8 +241,6 @@ def test_versions_that_were_never_seen_are_not_invented(store: Store) -> None:
     assert store.get_record("2501.00042", version=3) == record(3)
     assert store.get_record("2501.00042", version=2) is None
     assert store.get_record("2501.00042", version=4) is None
-    ids = [ArxivId("2501.00042"), ArxivId("2501.00042", 2), ArxivId("2501.00042", 3)]
-    assert store.count_ids([*ids, ArxivId("2501.00043")]) == 2
 
 
 def test_an_earlier_version_has_no_comment_of_the_current_one(store: Store) -> None:
@@ -631,7 +630,7 @@ def test_an_error_takes_everything_back(store: Store) -> None:
 
     def fail(error: BaseException) -> None:
         with store.transaction() as connection:
-            put_records_into(connection, [record()])
+            put_records(connection, [record()])
             raise error
 
     for error in (ValueError("x"), KeyboardInterrupt()):
@@ -686,7 +685,7 @@ def test_a_writer_that_does_not_end_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a minute; here after a moment."""
-    monkeypatch.setattr(store_module, "_BUSY_S", 0.05)
+    monkeypatch.setattr(database, "_BUSY_S", 0.05)
     path = tmp_path / "harvest.db"
     with (
         Store(path) as first,
@@ -734,7 +733,7 @@ def make_version_1(path: Path, records: Sequence[ArxivRecord]) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
     connection.execute("BEGIN")
-    put_records_into(connection, records)
+    put_records(connection, records)
     connection.execute("COMMIT")
     connection.close()
 
@@ -761,7 +760,7 @@ def test_a_migration_that_fails_changes_nothing(
     make_version_1(path, SHELF)
     broken = (*MIGRATIONS[:1], (*MIGRATIONS[1], "CREATE TABLE papers (x)"))
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "MIGRATIONS", broken)
+        patch.setattr(database, "MIGRATIONS", broken)
         with pytest.raises(OutputError, match="already exists"):
             Store(path)
     with Store(path) as opened:
