@@ -36,6 +36,7 @@ __all__ = ["HarvestReport", "Missing", "Services", "check_service", "harvest"]
 logger = logging.getLogger(__name__)
 
 Status = Literal["complete", "incomplete", "stopped"]
+_BEAT_S = 60.0
 _N_FAILURES = 3  # windows in a row that fail before the service counts as down
 _N_CUTS = 12  # cuts in a row without a good page
 
@@ -186,7 +187,8 @@ def harvest(
     """
     ledger = Ledger(store, services.clock)
     job = ledger.open_job(way.kind, way.arguments, resume)
-    gate = Gate(services.url, gap_s=services.gap_s, clock=services.clock, notice=services.notice)
+    notice = _with_beats(ledger, job, services)
+    gate = Gate(services.url, gap_s=services.gap_s, clock=services.clock, notice=notice)
     fetcher = Fetcher(
         services.wire,
         gate,
@@ -194,7 +196,7 @@ def harvest(
         clock=services.clock,
         patience_s=services.patience_s,
         rng=services.rng,
-        notice=services.notice,
+        notice=notice,
     )
     desk = Desk(ledger=ledger, fetcher=fetcher, job=job, show=show)
     if open_before := ledger.list_windows(job.job_id, "open"):  # a run goes on
@@ -221,6 +223,20 @@ def harvest(
         except KeyboardInterrupt:
             is_stopped = True
         return _report(way, desk, today, error=error, is_stopped=is_stopped)
+
+
+def _with_beats(ledger: Ledger, job: Job, services: Services) -> Callable[[str, float], None]:
+    """Say while waiting, once a minute, that this process is still at work on its job."""
+    last_s = services.clock.monotonic()
+
+    def notice(what: str, left_s: float) -> None:
+        nonlocal last_s
+        if services.clock.monotonic() - last_s > _BEAT_S:
+            last_s = services.clock.monotonic()
+            ledger.beat(job.job_id)
+        services.notice(what, left_s)
+
+    return notice
 
 
 @contextmanager

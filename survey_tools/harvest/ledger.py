@@ -32,7 +32,7 @@ _BELOW = (
     "WITH RECURSIVE below (window_id) AS (SELECT ? UNION ALL SELECT windows.window_id "
     "FROM windows JOIN below ON windows.parent_id = below.window_id)"
 )
-_STALE = timedelta(minutes=15)  # a beat comes with every request; a request takes minutes at most
+_STALE = timedelta(minutes=15)  # a beat comes with every request and every minute of waiting
 
 
 class Ledger:
