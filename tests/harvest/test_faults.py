@@ -36,6 +36,7 @@ from scenes import (
 from survey_tools.arxiv_id import parse_arxiv_id
 from survey_tools.errors import DataError
 from survey_tools.harvest.by_file import SnapshotWay
+from survey_tools.harvest.ledger import Ledger
 from survey_tools.harvest.memory import Memory
 from survey_tools.harvest.store import Store
 
@@ -1348,3 +1349,20 @@ def test_every_row_of_the_list_has_a_test() -> None:
     """The list has 38 rows; each stands in a table above or has a test of its own."""
     rows = {case.row for case in (*ONCE, *FOR_EVER, *HARMLESS)}
     assert rows | set(ELSEWHERE) == set(range(1, 39))
+
+
+def test_a_process_in_a_cool_down_keeps_its_job(scene: Scene) -> None:
+    """It says every minute that it lives; after a quarter of an hour another machine would ask."""
+    scene.server.schedule("429", retry_after=3000)
+    beats = []
+    beat = Ledger.beat
+
+    def watch(ledger: Ledger, job_id: int) -> None:
+        beats.append(scene.clock.monotonic())
+        beat(ledger, job_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "beat", watch)
+        assert scene.run("query").status == "complete"
+    assert beats[-1] - beats[0] > 3000
+    assert max(after - before for before, after in pairwise(beats)) < 120

@@ -7,12 +7,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scenes import Scene
 
 from survey_tools.errors import OutputError, SurveyToolsError
 from survey_tools.harvest import ledger as ledger_module
@@ -540,20 +538,3 @@ def test_books_cannot_be_kept_in_a_closed_store(store: Store, ledger: Ledger) ->
         ledger.list_jobs()
     with pytest.raises(SurveyToolsError):
         ledger.open_job("query", {}, "again")
-
-
-def test_a_process_in_a_cool_down_keeps_its_job(scene: Scene) -> None:
-    """It says every minute that it lives; after a quarter of an hour another machine would ask."""
-    scene.server.schedule("429", retry_after=3000)
-    beats = []
-    beat = Ledger.beat
-
-    def watch(ledger: Ledger, job_id: int) -> None:
-        beats.append(scene.clock.monotonic())
-        beat(ledger, job_id)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Ledger, "beat", watch)
-        assert scene.run("query").status == "complete"
-    assert beats[-1] - beats[0] > 3000
-    assert max(after - before for before, after in pairwise(beats)) < 120
