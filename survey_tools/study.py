@@ -24,7 +24,7 @@ from survey_tools.figures.dendrogram import draw_dendrogram
 from survey_tools.figures.layout import layout_dendrogram
 from survey_tools.figures.style import render_svg, save_figure
 from survey_tools.formats.jsonl import parse_papers
-from survey_tools.linkage import build_tree
+from survey_tools.linkage.routes import build_tree
 from survey_tools.output import MANIFEST, list_files, replace_folder, sha256_of
 from survey_tools.report import tables
 from survey_tools.report.page import render_report

@@ -13,7 +13,7 @@ from scipy.cluster import hierarchy
 from survey_tools.corpus import Corpus
 from survey_tools.distances import measure_distances
 from survey_tools.errors import ParameterError
-from survey_tools.linkage import build_tree
+from survey_tools.linkage.routes import build_tree
 from survey_tools.partition import Partition
 from survey_tools.settings import ClusteringSettings, CutSettings, TextSettings
 from survey_tools.text import build_features

@@ -1,7 +1,7 @@
 """The set-up paragraph: all that a method section must state, ready to be pasted."""
 
 from survey_tools.errors import count
-from survey_tools.linkage import orders_optimally
+from survey_tools.linkage.routes import orders_optimally
 from survey_tools.results import StudyResult
 from survey_tools.settings import TextSettings, printed_name
 from survey_tools.text import Features, count_text_sources

@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist, squareform
 from survey_tools.corpus import Corpus
 from survey_tools.distances import Distances, measure_distances
 from survey_tools.errors import ParameterError
-from survey_tools.linkage import build_tree
+from survey_tools.linkage.routes import build_tree
 from survey_tools.paper import Paper
 from survey_tools.settings import ClusteringSettings, TextSettings
 from survey_tools.text import build_features
@@ -243,7 +243,7 @@ def test_automatic_order_is_optimal_for_few_papers(monkeypatch: pytest.MonkeyPat
         for order in ("auto", "optimal", "merge")
     }
     assert trees["auto"] == trees["optimal"] != trees["merge"]
-    monkeypatch.setattr("survey_tools.linkage._N_OPTIMAL_LEAVES", 11)
+    monkeypatch.setattr("survey_tools.linkage.routes._N_OPTIMAL_LEAVES", 11)
     automatic = build_tree(build_distances(square), settle("average", order="auto"))
     assert to_newick(automatic) == trees["merge"]
 

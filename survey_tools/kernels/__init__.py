@@ -1,0 +1,1 @@
+"""Loops that numba compiles; they know arrays only, neither papers nor settings."""

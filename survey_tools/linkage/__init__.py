@@ -1,0 +1,1 @@
+"""Agglomerative clustering: rows or distances -> merges -> Tree, exact on every route."""
