@@ -18,7 +18,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -144,7 +144,11 @@ def write_snapshot(path: Path, n_records: int) -> None:
             abstract = " ".join(pool[at : at + 165])
             if i % 5 == 0:
                 abstract += r" The bound is $O(n \log n)$, as Erd\H{o}s showed."
-            n_versions = rng.choice((1, 1, 2, 3))
+            days = sorted(rng.choices(range(4000), k=rng.choice((1, 1, 2, 3))))
+            dates = [
+                datetime(2015, 1, 1, tzinfo=UTC) + timedelta(days=day, seconds=rng.randrange(86400))
+                for day in days
+            ]
             record = {
                 "id": f"{15 + month // 12:02}{month % 12 + 1:02}.{number + 1:05}",
                 "submitter": "Q. Example",
@@ -158,10 +162,10 @@ def write_snapshot(path: Path, n_records: int) -> None:
                 "license": "http://arxiv.org/licenses/nonexclusive-distrib/1.0/",
                 "abstract": "  " + textwrap.fill(abstract, 78) + "\n",
                 "versions": [
-                    {"version": f"v{n + 1}", "created": "Mon, 2 Apr 2018 19:18:42 GMT"}
-                    for n in range(n_versions)
+                    {"version": f"v{n}", "created": f"{when:%a, {when.day} %b %Y %H:%M:%S} GMT"}
+                    for n, when in enumerate(dates, start=1)
                 ],
-                "update_date": "2018-04-03",
+                "update_date": f"{dates[-1] + timedelta(days=1):%Y-%m-%d}",
                 "authors_parsed": [["Ames", "Ada", ""], ["Berg", "Bo", ""]],
             }
             file.write(json.dumps(record) + "\n")

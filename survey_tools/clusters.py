@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import xlogy
-from sklearn.metrics import silhouette_samples
 
-from survey_tools.distances import Distances
+from survey_tools.distances import PairDistances
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 from survey_tools.text import Features
 
-__all__ = ["Cluster", "TermScore", "describe_clusters", "score_terms"]
+__all__ = ["Cluster", "SilhouetteOfCuts", "TermScore", "describe_clusters", "score_terms"]
 
 TermScore = Literal["mean-weight", "class-tf-idf", "log-likelihood"]
 _SCORES: tuple[TermScore, ...] = ("mean-weight", "class-tf-idf", "log-likelihood")
@@ -59,7 +58,7 @@ class Cluster:
 
 
 def describe_clusters(
-    features: Features, distances: Distances, partition: Partition, *, n_terms: int = 10
+    features: Features, distances: PairDistances, partition: Partition, *, n_terms: int = 10
 ) -> tuple[Cluster, ...]:
     """Describe every cluster by its terms, its central papers and its silhouette.
 
@@ -76,17 +75,14 @@ def describe_clusters(
     """
     if not features.paper_keys == distances.paper_keys == partition.paper_keys:
         raise ParameterError("features, distances and partition hold different papers or orders")
+    sums = distances.sum_to_groups(partition.codes)
     has_silhouette = 1 < partition.n_groups < partition.n_papers
-    silhouettes = (
-        silhouette_samples(distances.square, partition.codes, metric="precomputed")
-        if has_silhouette
-        else np.zeros(partition.n_papers)
-    )
+    silhouettes = _silhouettes(sums, partition)
     scores = {score: score_terms(features, partition, score) for score in _SCORES}
     clusters = []
     for code, name in enumerate(partition.group_names):
         members = np.flatnonzero(partition.codes == code)
-        mean_distance = distances.square[np.ix_(members, members)].mean(axis=1)
+        mean_distance = sums[members, code] / len(members)
         member_keys = [partition.paper_keys[i] for i in members]
         order = members[np.lexsort((member_keys, np.round(mean_distance, 12)))]
         keys = tuple(partition.paper_keys[i] for i in order)
@@ -103,6 +99,59 @@ def describe_clusters(
             )
         )
     return tuple(clusters)
+
+
+def _silhouettes(sums: NDArray[np.float64], partition: Partition) -> NDArray[np.float64]:
+    """Silhouette of every paper from its summed distances to each group; 0 where alone."""
+    n, n_groups = sums.shape
+    if n_groups < 2:
+        return np.zeros(n)
+    rows = np.arange(n)
+    size = partition.sizes[partition.codes]
+    inside = sums[rows, partition.codes] / np.maximum(size - 1, 1)
+    means = sums / partition.sizes
+    means[rows, partition.codes] = np.inf
+    outside = means.min(axis=1)
+    larger = np.maximum(inside, outside)
+    found = np.divide(outside - inside, larger, out=np.zeros(n), where=larger > 0)
+    return np.where(size > 1, found, 0.0)
+
+
+class SilhouetteOfCuts:
+    """Mean silhouette of cuts of one tree, from one pass over all distances.
+
+    Cuts of a tree are nested: the sums to coarse clusters are sums over the finest ones.
+
+    Parameters
+    ----------
+    finest : Partition
+        Every partition measured later joins groups of this one.
+    """
+
+    def __init__(self, distances: PairDistances, finest: Partition) -> None:
+        if distances.paper_keys != finest.paper_keys:
+            raise ParameterError("distances and partition hold different papers or orders")
+        self._finest = finest
+        self._sums = distances.sum_to_groups(finest.codes)
+
+    def __call__(self, partition: Partition) -> float:
+        """Return the mean silhouette of all papers, -1 to 1.
+
+        Raises
+        ------
+        ParameterError
+            If the partition does not join groups of the finest one.
+        """
+        if partition.paper_keys != self._finest.paper_keys:
+            raise ParameterError("the partition holds other papers, or in another order")
+        coarse = np.empty(self._finest.n_groups, dtype=np.intp)
+        coarse[self._finest.codes] = partition.codes
+        if not np.array_equal(coarse[self._finest.codes], partition.codes):
+            raise ParameterError("the partition splits a group of the finest one")
+        sums = np.zeros((partition.n_papers, partition.n_groups))
+        for group, code in enumerate(coarse):
+            sums[:, code] += self._sums[:, group]
+        return float(_silhouettes(sums, partition).mean())
 
 
 def score_terms(features: Features, partition: Partition, score: TermScore) -> NDArray[np.float64]:

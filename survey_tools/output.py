@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from survey_tools.errors import OutputError, abbreviate
+from survey_tools.errors import DataError, OutputError, abbreviate
 
-__all__ = ["MANIFEST", "list_files", "replace_folder", "sha256_of"]
+__all__ = ["MANIFEST", "digest_of_file", "list_files", "replace_folder", "sha256_of"]
 
 MANIFEST = "manifest.json"
 
@@ -20,6 +20,23 @@ MANIFEST = "manifest.json"
 def sha256_of(data: bytes) -> str:
     """Return the sha256 of some bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal, without holding all of it.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def list_files(folder: Path) -> list[str]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from survey_tools.clusters import Cluster
 from survey_tools.corpus import Corpus
 from survey_tools.crosscheck import Crosscheck
-from survey_tools.distances import Distances
+from survey_tools.distances import PairDistances
+from survey_tools.linkage.certificate import Certificate
 from survey_tools.partition import Partition
 from survey_tools.settings import SurveySettings
 from survey_tools.subtrees import AttachedName
@@ -23,6 +24,8 @@ class StudyResult:
 
     Attributes
     ----------
+    certificate : optional
+        None where none was asked for.
     taxonomy, crosscheck : optional
         None where the survey has no taxonomy, or the command does not ask for it.
     versions : mapping of str to str
@@ -34,8 +37,9 @@ class StudyResult:
     settings: SurveySettings
     corpus: Corpus
     features: Features
-    distances: Distances = field(repr=False)
+    distances: PairDistances = field(repr=False)
     tree: Tree
+    certificate: Certificate | None
     partition: Partition
     clusters: tuple[Cluster, ...]
     names: tuple[AttachedName, ...]

@@ -14,12 +14,14 @@ from survey_tools.arxiv_id import check_arxiv_id
 
 __all__ = [
     "ClusteringSettings",
+    "CondenseSettings",
     "CrosscheckSettings",
     "CutSettings",
     "FigureSettings",
     "HarvestSettings",
     "LinkageMethod",
     "Metric",
+    "Precision",
     "Settings",
     "SurveySettings",
     "TextSettings",
@@ -29,6 +31,7 @@ __all__ = [
 
 LinkageMethod = Literal["ward", "average", "complete", "single", "weighted", "centroid", "median"]
 Metric = Literal["euclidean", "cosine", "cityblock", "jaccard"]
+Precision = Literal["float64", "float32"]
 Weighting = Literal["counts", "binary", "tf-idf", "sublinear-tf-idf", "bm25"]
 _PROPER_NAMES = {"ward": "Ward", "euclidean": "Euclidean", "jaccard": "Jaccard"}
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -139,7 +142,7 @@ def check_linkage(linkage: LinkageMethod, metric: Metric) -> str | None:
 
 
 class CutSettings(Settings):
-    """Where the tree is cut into clusters: exactly one of the three ways."""
+    """Where the tree is cut into clusters: exactly one of the five ways."""
 
     n_clusters: Annotated[int, Field(ge=1)] | None = None
     """Number of clusters wanted."""
@@ -149,14 +152,31 @@ class CutSettings(Settings):
     """Largest inconsistency coefficient inside a cluster."""
     inconsistency_depth: Annotated[int, Field(ge=1)] = 2
     """Levels of merges below a merge that its inconsistency is measured against."""
+    gap: Literal[True] | None = None
+    """true: cut in the widest gap between one merge height and the next; of equal gaps, where
+    there are fewest clusters."""
+    silhouette: Literal[True] | None = None
+    """true: take the number of clusters with the greatest mean silhouette, in the metric of the
+    clustering; of equal ones, the smallest."""
+    fewest: Annotated[int, Field(ge=2)] = 2
+    """Fewest clusters that gap and silhouette choose from; one cluster has neither."""
+    most: Annotated[int, Field(ge=2)] = 40
+    """Most clusters that gap and silhouette choose from, at most one less than there are papers;
+    the default is about what a page can name, twice the 18 clusters of the bundled survey."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        allowed = ("n_clusters", "height", "inconsistency")
+        allowed = ("n_clusters", "height", "inconsistency", "gap", "silhouette")
         ways = [way for way in allowed if getattr(self, way) is not None]
         if len(ways) != 1:
             got = " and ".join(ways) or "none"
             raise ValueError(f"give one of {', '.join(allowed)}; {got} arrived")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> Self:
+        if self.fewest > self.most:
+            raise ValueError(f"fewest {self.fewest} is more than most {self.most}; swap them")
         return self
 
 
@@ -167,17 +187,57 @@ class ClusteringSettings(Settings):
     """Rule that gives the distance of two clusters; ward is what the bundled survey states."""
     metric: Metric = "euclidean"
     """Distance of two papers; jaccard compares which terms are present, not their weights."""
-    leaf_order: Literal["auto", "optimal", "merge"] = "auto"
+    leaf_order: Literal["auto", "optimal", "ends", "merge"] = "auto"
     """Order of the leaves: optimal (adjacent leaves as near as the tree allows; cubic time),
-    merge (the earlier merge first), auto (optimal up to 2,000 papers)."""
+    ends (each merge brings the nearest ends of its two sub-trees together; fast), merge (the
+    earlier merge first), auto (optimal up to 2,000 papers, ends beyond)."""
     cut: CutSettings = CutSettings(n_clusters=10)
     """Where the tree is cut."""
+    rows: Literal["terms", "lsa", "embeddings"] = "terms"
+    """What is clustered: the weighted terms, their latent semantic analysis (truncated SVD,
+    normalised again), or vectors that you bring (see embeddings); clusters are described by
+    terms in any case."""
+    n_components: Annotated[int, Field(ge=1, le=2000)] = 100
+    """Dimensions of the latent semantic analysis; 100 is what scikit-learn recommends for it."""
+    precision: Precision = "float64"
+    """Numbers of a distance matrix; float32 needs a quarter less memory at the peak. Ward, and
+    average with cosine, need no matrix beyond 2,000 papers."""
+    certify: bool = False
+    """Replay the finished tree and check that every merge was the cheapest of all possible ones."""
+
+    @model_validator(mode="after")
+    def _rows_fit_metric(self) -> Self:
+        if self.rows != "terms" and self.metric not in ("euclidean", "cosine"):
+            raise ValueError(
+                f"{self.metric} distances compare terms; {self.rows} rows have euclidean and cosine"
+            )
+        return self
 
     @model_validator(mode="after")
     def _linkage_fits_metric(self) -> Self:
         if problem := check_linkage(self.linkage, self.metric):
             raise ValueError(problem)
         return self
+
+
+class CondenseSettings(Settings):
+    """How a corpus too large for exactness is first condensed to micro-clusters."""
+
+    n_micro_clusters: Annotated[int, Field(ge=2)]
+    """Most micro-clusters wanted; they are then merged exactly."""
+    method: Literal["mini-batch-k-means", "birch"] = "mini-batch-k-means"
+    """How micro-clusters are found in the reduced space; both are scikit-learn's."""
+    n_components: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Dimensions of the reduced space; 100 is what scikit-learn's TruncatedSVD recommends."""
+    n_basis_papers: Annotated[int, Field(ge=2)] = 50_000
+    """Papers drawn at random from which the reduced space is computed, or all if fewer."""
+    n_passes: Annotated[int, Field(ge=1, le=100)] = 3
+    """Times that mini-batch k-means reads all papers."""
+    n_at_once: Annotated[int, Field(ge=1)] = 5_000
+    """Papers in one shard, which is what a worker holds in memory."""
+    n_sample: Annotated[int, Field(ge=0)] = 5_000
+    """Papers drawn at random on which the condensed clusters are compared with exact ones; with
+    fewer than 4 there is no comparison."""
 
 
 class CrosscheckSettings(Settings):
@@ -194,19 +254,39 @@ class CrosscheckSettings(Settings):
 class FigureSettings(Settings):
     """How the dendrogram is printed."""
 
+    style: Literal[
+        "auto", "left-right", "top-down", "circular", "collapsed", "overview", "heat-map"
+    ] = "auto"
+    """Shape of the tree: from left to right with a line a paper, from top down, as a circle, with
+    sub-trees collapsed to triangles, as an overview without labels, or beside the matrix of
+    similarities; auto is left-right up to 2,000 papers, and overview with collapsed beyond."""
     page: Literal["tall", "a4", "letter"] = "tall"
-    """One page as tall as needed, or as many A4 (210 x 297 mm) or letter pages as needed."""
+    """One page as tall as needed, or as many A4 (210 x 297 mm) or letter pages as needed; from
+    top down one page as wide as needed, or pages on their side."""
     columns: Literal[1, 2] = 1
-    """Columns of leaves a page."""
+    """Columns of leaves a page; from top down, rows of leaves one below the other."""
     width_mm: Annotated[float, Field(ge=80, le=1000)] = 210.0
-    """Page width of a tall figure, in millimetres."""
+    """Page width of a tall figure, in millimetres; from top down, its greatest height but for the
+    legend."""
     font_size_pt: Annotated[float, Field(ge=4, le=14)] = 6.5
     """Text size of the leaves, in points; the largest tried where a page has a fixed size."""
     min_font_size_pt: Annotated[float, Field(ge=3, le=14)] = 5.0
     """Smallest text size tried to bring all leaves onto one A4 or letter page, in points; where
     they need several, text is made up to half a point smaller if that saves a page."""
-    leaf_label: Literal["title", "key", "author-year"] = "title"
-    """What is written at a leaf."""
+    leaf_label: Literal["title", "short-title", "key", "author-year", "number", "number-title"] = (
+        "title"
+    )
+    """What is written at a leaf: the whole title on as many lines as it needs, as much of it as
+    one line holds, the key, Author (year), the paper's number in the file of papers as [n], or
+    number and title."""
+    names: Literal["brackets", "bands", "labels"] = "brackets"
+    """How named sub-trees are shown: by brackets, by tinted and hatched bands behind branches and
+    labels, or by lines from the node to the name alone."""
+    strips: tuple[Annotated[str, Field(min_length=1)], ...] = ("taxonomy",)
+    """Strips beside the leaves, in their order: taxonomy (all its axes), the name of one axis,
+    year, venue, or support (of the clusters, where robustness was tested)."""
+    n_shown: Annotated[int, Field(ge=2, le=500)] = 30
+    """Most branches that the collapsed style shows."""
     formats: Annotated[tuple[ImageFormat, ...], Field(min_length=1)] = ("pdf", "svg", "png")
     """File formats of every figure."""
     png_dpi: Annotated[int, Field(ge=50, le=1200)] = 150
@@ -248,12 +328,19 @@ class SurveySettings(Settings):
     """File of the manual taxonomy, YAML."""
     subtrees: str | None = None
     """File of named sub-trees, YAML."""
+    embeddings: str | None = None
+    """File of vectors, one a paper (.npy, or .npz with keys and vectors); clustering.rows
+    says whether they are used."""
+    embedding_keys: str | None = None
+    """Text file with the paper key of each vector, one a line; not needed for .npz."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of all chance."""
     text: TextSettings = TextSettings()
     """How text becomes weighted terms."""
     clustering: ClusteringSettings = ClusteringSettings()
     """How papers are merged and the tree is cut."""
+    condense: CondenseSettings | None = None
+    """How ``cluster --condense`` makes micro-clusters; the other commands take no notice."""
     crosscheck: CrosscheckSettings = CrosscheckSettings()
     """How agreement is tested."""
     figures: FigureSettings = FigureSettings()
@@ -268,4 +355,6 @@ class SurveySettings(Settings):
             raise ValueError(problem)
         return arxiv_id
 
-    _files_lie_inside = field_validator("papers", "taxonomy", "subtrees")(_check_inside)
+    _files_lie_inside = field_validator(
+        "papers", "taxonomy", "subtrees", "embeddings", "embedding_keys"
+    )(_check_inside)

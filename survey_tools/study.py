@@ -4,46 +4,81 @@ import json
 import logging
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import yaml
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.preprocessing import normalize
 
 from survey_tools import __version__
-from survey_tools.clusters import describe_clusters
+from survey_tools.clusters import SilhouetteOfCuts, describe_clusters
 from survey_tools.corpus import Corpus
 from survey_tools.crosscheck import CELLS, crosscheck
-from survey_tools.distances import measure_distances
+from survey_tools.cuts import cut_by_settings, find_finest_cut
+from survey_tools.distances import PairDistances
 from survey_tools.documents import parse_yaml, read_bytes
 from survey_tools.errors import DataError, ParameterError
 from survey_tools.figures.contingency import draw_contingency
-from survey_tools.figures.dendrogram import draw_dendrogram
-from survey_tools.figures.layout import layout_dendrogram
+from survey_tools.figures.similarity_image import SimilarityProvider
 from survey_tools.figures.style import render_svg, save_figure
+from survey_tools.figures.tree_figure import draw_tree
+from survey_tools.formats.embeddings import read_embeddings
+from survey_tools.formats.files import read_references
 from survey_tools.formats.jsonl import parse_papers
-from survey_tools.linkage.routes import build_tree
-from survey_tools.output import MANIFEST, list_files, replace_folder, sha256_of
+from survey_tools.linkage.certificate import certify_tree
+from survey_tools.linkage.routes import build_tree, choose_distances
+from survey_tools.output import (
+    MANIFEST,
+    digest_of_file,
+    list_files,
+    replace_folder,
+    sha256_of,
+)
+from survey_tools.partition import Partition
 from survey_tools.report import tables
 from survey_tools.report.page import render_report
 from survey_tools.report.setup import write_setup
 from survey_tools.results import StudyResult
+from survey_tools.rows import analyse_latent_semantics, normalise_rows
 from survey_tools.settings import SurveySettings
 from survey_tools.subtrees import AttachedName, SubtreeFile, attach_names, parse_subtrees
 from survey_tools.taxonomy import Taxonomy, parse_taxonomy
-from survey_tools.text import build_features, count_text_sources, parse_stop_words, read_stop_words
-from survey_tools.tree import cut_by_settings, to_newick
+from survey_tools.text import (
+    Features,
+    build_features,
+    count_text_sources,
+    parse_stop_words,
+    read_stop_words,
+)
+from survey_tools.tree import Tree
+from survey_tools.tree_formats import to_graphml, to_json, to_newick
 
-__all__ = ["Command", "Study", "analyse", "bundled_survey", "read_study", "run_study"]
+__all__ = [
+    "Command",
+    "Study",
+    "analyse",
+    "bundled_survey",
+    "read_settings",
+    "read_study",
+    "run_study",
+]
 
 logger = logging.getLogger(__name__)
 
 Command = Literal["run", "cluster", "crosscheck", "report"]
 Progress = Callable[[str, float], None]
 SETTINGS_FILE = "survey.yaml"
-_WAYS_TO_CUT = tuple(f"clustering.cut.{way}" for way in ("n_clusters", "height", "inconsistency"))
+_WAYS_TO_CUT = tuple(
+    f"clustering.cut.{way}"
+    for way in ("n_clusters", "height", "inconsistency", "gap", "silhouette")
+)
 _COMPUTING = ("numpy", "scipy", "scikit-learn")
 _PRINTING = ("matplotlib", "pandas", "Jinja2", "pydantic", "PyYAML")
 
@@ -60,6 +95,8 @@ class Study:
     ----------
     overrides : mapping of str to Any
         Settings given besides ``survey.yaml``, by dotted name.
+    embeddings : ndarray of float64, shape (n_papers, n_dimensions), or None
+        Vectors in the order of the sorted keys, where the settings ask for them.
     digests : mapping of str to str
         sha256 of every input file, by its name in the folder.
     """
@@ -71,6 +108,7 @@ class Study:
     taxonomy: Taxonomy | None
     subtree_file: SubtreeFile
     stop_words: frozenset[str]
+    embeddings: NDArray[np.float64] | None
     digests: Mapping[str, str]
 
 
@@ -90,10 +128,13 @@ def bundled_survey() -> Path:
 
 
 def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Study:
-    """Read a survey folder: ``survey.yaml`` and the files that it names.
+    """Read a survey folder, ``survey.yaml`` and the files that it names; or a file of papers.
 
     Parameters
     ----------
+    folder : Path
+        A survey folder; or a file of papers in any format that can be imported, which is
+        analysed with the default settings.
     overrides : mapping of str to Any, optional
         Settings by dotted name (``"clustering.linkage"``) that replace those of the file.
 
@@ -103,8 +144,13 @@ def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Stud
         If a file is missing or wrong; the message names file, line and key.
     """
     overrides = dict(overrides or {})
+    if folder.is_file():
+        return _read_file_of_papers(folder, overrides)
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; a survey is a folder with {SETTINGS_FILE}")
+        raise DataError(
+            f"{folder}: no such folder; a survey is a folder with {SETTINGS_FILE}, or a file of "
+            "papers"
+        )
     digests: dict[str, str] = {}
 
     def read(name: str) -> tuple[bytes, str]:
@@ -128,6 +174,7 @@ def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Stud
     else:
         data, source = read(settings.text.stop_words)
         stop_words = parse_stop_words(data, source=source)
+    embeddings = _read_embeddings(folder, settings, corpus, digests)
     return Study(
         folder=folder,
         settings=settings,
@@ -136,8 +183,76 @@ def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Stud
         taxonomy=taxonomy,
         subtree_file=subtree_file,
         stop_words=stop_words,
+        embeddings=embeddings,
         digests=digests,
     )
+
+
+def _read_file_of_papers(path: Path, overrides: Mapping[str, Any]) -> Study:
+    """Make a study of a file of papers; other files are sought beside it."""
+    settings = _parse_file_settings(path, overrides)
+    read = read_references(path)
+    for problem in read.problems:
+        logger.warning("%s", problem)
+    corpus = Corpus(papers=read.papers)
+    digests = {path.name: digest_of_file(path)}
+    embeddings = _read_embeddings(path.parent, settings, corpus, digests)
+    return Study(
+        folder=path,
+        settings=settings,
+        overrides=overrides,
+        corpus=corpus,
+        taxonomy=None,
+        subtree_file=SubtreeFile(),
+        stop_words=read_stop_words(settings.text.stop_words, path.parent),
+        embeddings=embeddings,
+        digests=digests,
+    )
+
+
+def read_settings(
+    folder: Path, overrides: Mapping[str, Any] | None = None
+) -> tuple[Path, SurveySettings]:
+    """Return the file of papers of a survey folder (or of itself) and the settings.
+
+    Raises
+    ------
+    DataError
+        If ``survey.yaml`` is missing or wrong.
+    """
+    if folder.is_file():
+        return folder, _parse_file_settings(folder, overrides or {})
+    path = folder / SETTINGS_FILE
+    settings = _parse_settings(read_bytes(path), str(path), overrides or {})
+    return folder / settings.papers, settings
+
+
+def _parse_file_settings(path: Path, overrides: Mapping[str, Any]) -> SurveySettings:
+    """Return the settings of a file of papers: the defaults, with some replaced."""
+    text = yaml.safe_dump({"title": path.stem, "papers": path.name}, allow_unicode=True)
+    return _parse_settings(text.encode(), str(path), overrides)
+
+
+def _read_embeddings(
+    folder: Path, settings: SurveySettings, corpus: Corpus, digests: dict[str, str]
+) -> NDArray[np.float64] | None:
+    """Read the vectors that the settings ask for, in the order of the sorted keys."""
+    if settings.clustering.rows != "embeddings":
+        return None
+    if settings.embeddings is None:
+        raise DataError(
+            "clustering.rows: embeddings are asked for and none are named; set embeddings (and "
+            "embedding_keys) in survey.yaml or by --set"
+        )
+    keys = settings.embedding_keys
+    names = [settings.embeddings] if keys is None else [settings.embeddings, keys]
+    vectors = read_embeddings(
+        folder / settings.embeddings,
+        None if keys is None else folder / keys,
+        corpus.sorted_by_key().keys,
+    )
+    digests.update({name: digest_of_file(folder / name) for name in names})
+    return vectors
 
 
 def _parse_settings(data: bytes, source: str, overrides: Mapping[str, Any]) -> SurveySettings:
@@ -180,10 +295,23 @@ def analyse(
     progress("text", 0.0)
     features = build_features(study.corpus, settings.text, stop_words=study.stop_words)
     progress("tree", 0.0)
-    distances = measure_distances(features, settings.clustering.metric)
-    tree = build_tree(distances, settings.clustering)
-    partition = cut_by_settings(tree, settings.clustering.cut)
+    dense = _dense_rows(study, features)
+    distances = choose_distances(features, settings.clustering, dense=dense)
+    tree = build_tree(
+        distances,
+        settings.clustering,
+        progress=lambda n_done, n_all: progress("tree", n_done / n_all),
+    )
+    certificate = None
+    if settings.clustering.certify:
+        progress("certificate", 0.0)
+        certificate = certify_tree(
+            tree,
+            distances,
+            progress=lambda n_done, n_all: progress("certificate", n_done / n_all),
+        )
     progress("clusters", 0.0)
+    partition = _cut(tree, distances, settings)
     clusters = describe_clusters(features, distances, partition)
     names = attach_names(tree, study.subtree_file)
     checked = None
@@ -204,6 +332,7 @@ def analyse(
         features=features,
         distances=distances,
         tree=tree,
+        certificate=certificate,
         partition=partition,
         clusters=clusters,
         names=names,
@@ -212,6 +341,24 @@ def analyse(
         versions=versions,
         warnings=_warnings(study, names),
     )
+
+
+def _dense_rows(study: Study, features: Features) -> NDArray[np.float64] | None:
+    """Return the rows to cluster instead of terms; vectors brought along keep their lengths."""
+    clustering = study.settings.clustering
+    if clustering.rows == "lsa":
+        return analyse_latent_semantics(features, clustering.n_components, seed=study.settings.seed)
+    if study.embeddings is not None and clustering.metric == "cosine":
+        return normalise_rows(study.embeddings, features.paper_keys)
+    return study.embeddings
+
+
+def _cut(tree: Tree, distances: PairDistances, settings: SurveySettings) -> Partition:
+    cutting = settings.clustering.cut
+    if not cutting.silhouette:
+        return cut_by_settings(tree, cutting)
+    finest = find_finest_cut(tree, fewest=cutting.fewest, most=cutting.most)
+    return cut_by_settings(tree, cutting, measure=SilhouetteOfCuts(distances, finest))
 
 
 @cache
@@ -263,7 +410,8 @@ def run_study(
         If the data, the settings or the disk do not allow it; the output folder is then
         as it was before.
     """
-    with replace_folder(out, command=command, protected=[folder, Path.cwd()]) as partial:
+    kept = folder.parent if folder.is_file() else folder
+    with replace_folder(out, command=command, protected=[kept, Path.cwd()]) as partial:
         progress("reading", 0.0)
         study = read_study(folder, overrides)
         if command == "crosscheck" and study.taxonomy is None:
@@ -297,12 +445,14 @@ def _write_outputs(
             progress("figures", (i + len(drawn)) / (2 * len(drawn)))
             save_figure(pages, folder / "figures", name, result.settings.figures, svg=svg.get(name))
     if command in ("run", "cluster"):
-        (folder / "tree.nwk").write_text(to_newick(result.tree), encoding="utf-8")
+        written = {"nwk": to_newick, "graphml": to_graphml, "json": to_json}
+        for ending, serialise in written.items():
+            (folder / f"tree.{ending}").write_text(serialise(result.tree), encoding="utf-8")
     if command in ("run", "report"):
         progress("report", 0.0)
         page = render_report(result, setup=setup, figures=svg, manifest=manifest)
         (folder / "report.html").write_text(page, encoding="utf-8")
-    outputs = {name: sha256_of((folder / name).read_bytes()) for name in list_files(folder)}
+    outputs = {name: digest_of_file(folder / name) for name in list_files(folder)}
     text = json.dumps({**manifest, "outputs": outputs}, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -311,7 +461,7 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
     """Draw the figures that a command prints, by name, each a list of pages."""
     drawn: dict[str, list[Figure]] = {}
     if command != "crosscheck":
-        layout = layout_dendrogram(
+        drawn["dendrogram"] = draw_tree(
             result.tree,
             result.corpus,
             result.partition,
@@ -319,14 +469,21 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
             names=result.names,
             taxonomy=result.taxonomy,
             cut_height=result.settings.clustering.cut.height,
+            clusters=result.clusters,
+            similarity=_similarity(result.features),
         )
-        drawn["dendrogram"] = draw_dendrogram(layout)
     if result.crosscheck is not None:
         axes = [axis for axis in result.crosscheck.axes if axis.name != CELLS]
         cells = [axis for axis in result.crosscheck.axes if axis.name == CELLS]
         drawn["contingency-axes"] = [draw_contingency(axes, result.clusters)]
         drawn["contingency-cells"] = [draw_contingency(cells, result.clusters)]
     return drawn
+
+
+def _similarity(features: Features) -> SimilarityProvider:
+    """Return what gives blocks of the cosine similarities of papers by their terms."""
+    rows = sparse.csr_array(normalize(features.matrix))
+    return lambda i, j: np.asarray((rows[i] @ rows[j].T).toarray())
 
 
 def _write_tables(result: StudyResult, folder: Path, command: Command) -> None:
@@ -350,6 +507,7 @@ def _write_tables(result: StudyResult, folder: Path, command: Command) -> None:
 
 def _describe_run(study: Study, command: Command, result: StudyResult) -> dict[str, Any]:
     """Collect everything another person needs to repeat a run and compare."""
+    certificate = result.certificate
     return {
         "command": command,
         "versions": {**result.versions, **_versions(_PRINTING)},
@@ -360,6 +518,7 @@ def _describe_run(study: Study, command: Command, result: StudyResult) -> dict[s
         "n_papers": len(study.corpus),
         "n_terms": len(result.features.terms),
         "n_clusters": result.partition.n_groups,
+        "certificate": None if certificate is None else asdict(certificate),
         "overrides": dict(study.overrides),
         "settings": study.settings.model_dump(mode="json"),
         "warnings": list(result.warnings),

@@ -55,13 +55,18 @@ _N_LAYERS = 8  # of accents upon accents that are taken off
 _MATH = re.compile(r"(\$(?<!\\\$)(?:\$.+?(?<!\\)\$\$|.+?(?<!\\)\$))", re.DOTALL)
 # White space (\x09 to \x0d, \x1c to \x1f, \x85) parts words; all other controls are dropped.
 _ILLEGAL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffe\uffff\ud800-\udfff]")
+_SPACE = re.compile(r"\s")
 _MACRO = re.compile(r"\\([A-Za-z]+)\s*")
 _FONT_MACRO = re.compile(
     "bf|cal|em|emph|frak|it|math(?:bb|bf|cal|frak|it|rm|scr|sf|tt)|mbox|operatorname|rm|sc|sf"
     "|text(?:bf|it|rm|sc|sf|tt)?|tt"
 )
 _NO_LETTER = re.compile(r"[\W_]+")
-_NO_ASCII_LETTER = re.compile(r"[^0-9a-z]+")
+# Nearly all text is ASCII alone. There the rules above are tables of bytes, three times as fast.
+_ASCII = "".join(map(chr, range(128)))
+_ILLEGAL_BYTES = "".join(_ILLEGAL.findall(_ASCII)).encode()
+_SPACES_TO_BLANKS = _SPACE.sub(" ", _ASCII).encode().ljust(256)
+_SIGNS_TO_KEY = re.sub(r"[\W_]", " ", _ASCII.lower()).encode().ljust(256)
 
 
 def decode_tex(text: str) -> str:
@@ -77,6 +82,8 @@ def decode_tex(text: str) -> str:
 
 
 def _decode_once(text: str) -> str:
+    if not _COMMAND.search(text):  # so it is with most, whose macros are mathematics
+        return text
     if "$" not in text:
         return _decode_accents(text)
     parts = _MATH.split(text)  # odd parts are mathematics
@@ -112,16 +119,23 @@ def normalise_text(text: str) -> str:
 
     Any run of white space becomes one blank; blanks at both ends go.
     """
-    text = decode_tex(text).strip().replace("\n", " ")
-    while "  " in text:
-        text = text.replace("  ", " ")
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    if not text.isprintable():  # other white space than blanks, or control characters
-        plain = " ".join(_ILLEGAL.sub("", text).split())
-        if plain != text:
-            return normalise_text(plain)  # what they parted may belong together
-    return text
+    if "\\" in text:
+        text = decode_tex(text)
+    if text.isascii():
+        plain = text.encode().translate(_SPACES_TO_BLANKS, _ILLEGAL_BYTES).decode()
+        is_whole = len(plain) == len(text)
+    else:
+        unwrapped = text.replace("\n", " ")
+        plain = unicodedata.normalize("NFC", unwrapped)
+        if not plain.isprintable():  # other white space than blanks, or control characters
+            plain = _SPACE.sub(" ", _ILLEGAL.sub("", plain))
+        is_whole = plain == unwrapped
+    if not is_whole:
+        return normalise_text(plain)  # what was parted may belong together
+    plain = plain.strip()
+    while "  " in plain:
+        plain = plain.replace("  ", " ")
+    return plain
 
 
 def title_key(title: str) -> str:
@@ -138,10 +152,10 @@ def title_key(title: str) -> str:
     """
     if "\\" in title:
         title = _MACRO.sub(_macro_letters, decode_tex(title))
+    if title.isascii():
+        return b" ".join(title.encode().translate(_SIGNS_TO_KEY, b"{}$").split()).decode()
     for sign in "{}$":
         title = title.replace(sign, "")
-    if title.isascii():
-        return _NO_ASCII_LETTER.sub(" ", title.lower()).strip()
     title = unicodedata.normalize("NFKD", title).casefold()
     title = "".join(sign for sign in title if not unicodedata.combining(sign))
     return _NO_LETTER.sub(" ", title).strip()

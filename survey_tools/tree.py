@@ -1,6 +1,5 @@
 """Tree: a merge history whose leaves are paper keys. No function here recurses."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -8,20 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster import hierarchy
 
-from survey_tools.errors import ParameterError, abbreviate
-from survey_tools.partition import Partition
-from survey_tools.settings import CutSettings
+from survey_tools.errors import ParameterError, abbreviate, count
 
-__all__ = [
-    "Subtree",
-    "Tree",
-    "cophenetic_distances",
-    "cut",
-    "cut_at_height",
-    "cut_by_inconsistency",
-    "cut_by_settings",
-    "to_newick",
-]
+__all__ = ["Subtree", "Tree", "cophenetic_distances", "same_merges"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +55,8 @@ class Tree:
         ``leaf_order[starts[node] : starts[node] + sizes[node]]``.
     leaf_order : ndarray of int, shape (n_papers,)
         Leaves from first to last as drawn.
+    parents : ndarray of int, shape (2 n_papers - 1,)
+        Node that each node is merged into; -1 for the root.
 
     Raises
     ------
@@ -82,12 +72,16 @@ class Tree:
     sizes: NDArray[np.intp] = field(init=False, repr=False)
     starts: NDArray[np.intp] = field(init=False, repr=False)
     leaf_order: NDArray[np.intp] = field(init=False, repr=False)
+    parents: NDArray[np.intp] = field(init=False, repr=False)
+    _leaf_of: dict[str, int] = field(init=False, repr=False)
+    _top_joins: NDArray[np.intp] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.paper_keys)
         if n < 2:
             raise ParameterError(f"a tree needs at least 2 papers; {n} arrived")
-        if len(set(self.paper_keys)) < n:
+        leaf_of = {key: leaf for leaf, key in enumerate(self.paper_keys)}
+        if len(leaf_of) < n:
             raise ParameterError("two leaves of a tree have one key")
         children = np.array(self.children, dtype=np.intp)
         heights = np.array(self.heights, dtype=np.float64)
@@ -100,26 +94,27 @@ class Tree:
             raise ParameterError("a merge height is not a finite number")
         if (heights < 0).any():
             raise ParameterError("a merge height is negative")
-        sizes = np.ones(2 * n - 1, dtype=np.intp)
-        for i, (first, second) in enumerate(children):
-            sizes[n + i] = sizes[first] + sizes[second]
-        starts = np.zeros(2 * n - 1, dtype=np.intp)
-        for i in range(n - 2, -1, -1):
-            first, second = children[i]
-            starts[first] = starts[n + i]
-            starts[second] = starts[n + i] + sizes[first]
+        merged = np.arange(n, 2 * n - 1)
+        parents = np.full(2 * n - 1, -1)
+        parents[children] = merged[:, None]
+        sizes, starts = _measure_runs(children, n)
         leaf_order = np.empty(n, dtype=np.intp)
         leaf_order[starts[:n]] = np.arange(n)
+        joins = np.empty(n - 1, dtype=np.intp)
+        joins[starts[children[:, 1]] - 1] = merged
         arrays = {
             "children": children,
             "heights": heights,
             "sizes": sizes,
             "starts": starts,
             "leaf_order": leaf_order,
+            "parents": parents,
+            "_top_joins": _stack_maxima(joins),
         }
         for name, array in arrays.items():
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        object.__setattr__(self, "_leaf_of", leaf_of)
 
     @classmethod
     def from_linkage(
@@ -176,8 +171,80 @@ class Tree:
 
     def subtrees(self) -> Iterator[Subtree]:
         """Yield every inner node, from the first merge to the root."""
-        for node in range(self.n_papers, 2 * self.n_papers - 1):
-            yield self.subtree(node)
+        keys = self.keys_in_leaf_order
+        runs = zip(
+            self.heights, self.starts[self.n_papers :], self.sizes[self.n_papers :], strict=True
+        )
+        for i, (height, start, size) in enumerate(runs):
+            papers = keys[start : start + size]
+            yield Subtree(node=self.n_papers + i, height=float(height), paper_keys=papers)
+
+    def leaf(self, key: str) -> int:
+        """Return the leaf of a paper: its place in ``paper_keys``.
+
+        Raises
+        ------
+        ParameterError
+            If the tree does not hold the paper.
+        """
+        if key not in self._leaf_of:
+            raise ParameterError(
+                f"not in the tree: {key}; it holds {count(self.n_papers, 'paper')}, "
+                f"for example {self.paper_keys[0]}"
+            )
+        return self._leaf_of[key]
+
+    def ancestors(self, node: int) -> tuple[int, ...]:
+        """Return the nodes that a node lies below, from its parent to the root.
+
+        Raises
+        ------
+        ParameterError
+            If the tree has no such node.
+        """
+        if not 0 <= node <= self.root:
+            raise ParameterError(f"no node {node}; the nodes of this tree are 0 to {self.root}")
+        found = []
+        while (node := int(self.parents[node])) >= 0:
+            found.append(node)
+        return tuple(found)
+
+    def lowest_common_ancestor(self, key_a: str, key_b: str) -> int:
+        """Return the smallest node above two papers, the leaf itself if they are one.
+
+        Each pair of neighbours in leaf order is joined by one merge. Of the joins between the
+        first paper and the second, the last made is their ancestor; a binary tree of maxima
+        finds it in O(log n_papers).
+
+        Raises
+        ------
+        ParameterError
+            If the tree does not hold one of the papers.
+        """
+        leaf_a, leaf_b = self.leaf(key_a), self.leaf(key_b)
+        if leaf_a == leaf_b:
+            return leaf_a
+        first, last = sorted((int(self.starts[leaf_a]), int(self.starts[leaf_b])))
+        middle = len(self._top_joins) // 2
+        low, high = first + middle, last + middle  # joins low … high - 1
+        highest = -1
+        while low < high:
+            if low % 2:
+                highest = max(highest, int(self._top_joins[low]))
+            if high % 2:
+                highest = max(highest, int(self._top_joins[high - 1]))
+            low, high = (low + 1) // 2, high // 2
+        return highest
+
+    def cophenetic_distance(self, key_a: str, key_b: str) -> float:
+        """Return the height at which two papers are first merged; 0 if they are one.
+
+        Raises
+        ------
+        ParameterError
+            If the tree does not hold one of the papers.
+        """
+        return self.height_of(self.lowest_common_ancestor(key_a, key_b))
 
     def count_in_nodes(self, keys: Iterable[str]) -> NDArray[np.intp]:
         """Count how many of the given papers lie below each node.
@@ -198,103 +265,48 @@ class Tree:
 
     def _mark(self, keys: Iterable[str]) -> NDArray[np.bool_]:
         wanted = set(keys)
-        unknown = sorted(wanted - set(self.paper_keys))
+        unknown = sorted(wanted - self._leaf_of.keys())
         if unknown or not wanted:
             what = f"not in the tree: {abbreviate(unknown)}" if unknown else "no paper was named"
             raise ParameterError(what)
-        return np.array([key in wanted for key in self.paper_keys])
+        is_wanted = np.zeros(self.n_papers, dtype=np.bool_)
+        is_wanted[[self._leaf_of[key] for key in wanted]] = True
+        return is_wanted
 
 
-def cut_by_settings(tree: Tree, settings: CutSettings) -> Partition:
-    """Cut as ``survey.yaml`` says: by number, by height, or by inconsistency."""
-    if settings.n_clusters is not None:
-        return cut(tree, settings.n_clusters)
-    if settings.height is not None:
-        return cut_at_height(tree, settings.height)
-    assert settings.inconsistency is not None
-    return cut_by_inconsistency(tree, settings.inconsistency, depth=settings.inconsistency_depth)
+def _measure_runs(
+    children: NDArray[np.intp], n_papers: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the papers below each node and the place of its first leaf.
 
-
-def cut(tree: Tree, n_clusters: int) -> Partition:
-    """Cut the merge tree into a number of flat clusters.
-
-    Parameters
-    ----------
-    n_clusters : int
-        Clusters wanted, 1 to n_papers.
-
-    Returns
-    -------
-    Partition
-        Groups ``C1``, ``C2``, … in leaf order.
-
-    Raises
-    ------
-    ParameterError
-        If there are fewer papers than clusters, or if tied merge heights do not allow
-        this number; the message names the nearest numbers that they allow.
-
-    References
-    ----------
-    .. [1] Müllner, arXiv:1109.2378, section 2.
+    Plain numbers in lists: a chain has as many levels as merges, so that arrays level by
+    level would be slower.
     """
-    n = tree.n_papers
-    if not 1 <= n_clusters <= n:
-        raise ParameterError(f"{n_clusters} clusters asked of {n} papers; 1 to {n} are possible")
-    ceilings = _ceilings(tree)
-    ceiling = np.sort(ceilings)
-    n_merges = n - n_clusters
-    if 0 < n_merges < n - 1 and ceiling[n_merges - 1] == ceiling[n_merges]:
-        tied = ceiling == ceiling[n_merges]
-        is_inverted = len(np.unique(tree.heights[ceilings == ceiling[n_merges]])) > 1
-        why = "lie at or, inverted, below" if is_inverted else "are tied at"
-        fewer, more = n - int(np.flatnonzero(tied)[-1]) - 1, n - int(np.flatnonzero(tied)[0])
-        raise ParameterError(
-            f"{n_clusters} clusters cannot be cut: {tied.sum()} merges {why} height "
-            f"{ceiling[n_merges]:g}; possible next to it: {fewer} or {more}"
-        )
-    threshold = ceiling[n_merges - 1] if n_merges else -np.inf
-    return _flatten(tree, ceilings <= threshold)
+    merges = children.tolist()
+    sizes = [1] * n_papers
+    for first, second in merges:
+        sizes.append(sizes[first] + sizes[second])
+    starts = [0] * len(sizes)
+    for node in range(len(sizes) - 1, n_papers - 1, -1):
+        first, second = merges[node - n_papers]
+        starts[first] = starts[node]
+        starts[second] = starts[node] + sizes[first]
+    return np.array(sizes, dtype=np.intp), np.array(starts, dtype=np.intp)
 
 
-def cut_at_height(tree: Tree, height: float) -> Partition:
-    """Cut the tree at a merge height: papers merged at or below it stay together."""
-    return _flatten(tree, _ceilings(tree) <= height)
+def _stack_maxima(values: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return maxima of pairs, of pairs of pairs, …: entry i is the larger of 2 i and 2 i + 1.
 
-
-def cut_by_inconsistency(tree: Tree, threshold: float, *, depth: int = 2) -> Partition:
-    """Cut where a merge and all merges below it have inconsistency at most ``threshold``.
-
-    The inconsistency of a merge is its height less the mean height of the merges up to
-    ``depth`` levels below and including it, in standard deviations.
-
-    References
-    ----------
-    .. [1] Jain and Dubes, Algorithms for Clustering Data, 1988; scipy.cluster.hierarchy.
+    The values stand in the second half, from an index that is a power of two on.
     """
-    matrix = tree.to_linkage()
-    statistics = hierarchy.inconsistent(matrix, depth)
-    largest = hierarchy.maxinconsts(matrix, statistics)
-    return _flatten(tree, largest <= threshold)
-
-
-def _ceilings(tree: Tree) -> NDArray[np.float64]:
-    """Return for every merge the greatest height in its sub-tree, shape (n_papers - 1,)."""
-    return np.asarray(hierarchy.maxdists(tree.to_linkage()))
-
-
-def _flatten(tree: Tree, is_joined: NDArray[np.bool_]) -> Partition:
-    """Make one cluster of every maximal node whose merge is joined, numbered in leaf order."""
-    n = tree.n_papers
-    cluster_start = np.arange(n)
-    for i in np.flatnonzero(is_joined):  # ascending: an outer node overwrites inner ones
-        start, size = tree.starts[n + i], tree.sizes[n + i]
-        cluster_start[start : start + size] = start
-    codes_in_leaf_order = np.unique(cluster_start, return_inverse=True)[1]
-    codes = np.empty(n, dtype=np.intp)
-    codes[tree.leaf_order] = codes_in_leaf_order
-    names = tuple(f"C{number}" for number in range(1, int(codes.max()) + 2))
-    return Partition(paper_keys=tree.paper_keys, group_names=names, codes=codes)
+    middle = 1 << int(len(values) - 1).bit_length()
+    maxima = np.full(2 * middle, -1, dtype=np.intp)
+    maxima[middle : middle + len(values)] = values
+    while middle > 1:
+        middle //= 2
+        pairs = maxima[2 * middle : 4 * middle].reshape(-1, 2)  # (middle, 2)
+        maxima[middle : 2 * middle] = pairs.max(axis=1)
+    return maxima
 
 
 def cophenetic_distances(tree: Tree) -> NDArray[np.float64]:
@@ -308,37 +320,59 @@ def cophenetic_distances(tree: Tree) -> NDArray[np.float64]:
     return np.asarray(hierarchy.cophenet(tree.to_linkage()), dtype=np.float64)
 
 
-def to_newick(tree: Tree) -> str:
-    """Write the tree in Newick format, leaves by key, in leaf order.
+def same_merges(a: Tree, b: Tree, *, tolerance: float) -> bool:
+    """Say whether two trees are equal but for rotation and for the order of tied merges.
 
-    A branch is as long as the parent's height less the child's; inverted merges of
-    centroid and median linkage give negative lengths.
+    They are if they hold the same papers and, cut at any height, fall into the same clusters.
+    Heights of both trees that lie within ``tolerance`` of the next one are one tie, also in a
+    row. A merge that is lower than one below it counts as made at the height of that one.
+
+    Node by node, the papers below a node of ``b`` are looked up as a run of the leaf order of
+    ``a``, which is exact and takes O(n_papers log n_papers) [1]_.
+
+    Parameters
+    ----------
+    tolerance : float
+        In the unit of the heights, 0 or more.
+
+    Raises
+    ------
+    ParameterError
+        If the tolerance is negative or no number.
 
     References
     ----------
-    .. [1] Olsen, "Newick's 8:45 tree format standard", 1990.
+    .. [1] Day, "Optimal algorithms for comparing trees with labeled leaves", Journal of
+       Classification 2 (1985).
     """
+    if not 0 <= tolerance < np.inf:
+        raise ParameterError(f"the tolerance of heights is {tolerance}; give a number from 0")
+    if a._leaf_of.keys() != b._leaf_of.keys():
+        return False
+    n = a.n_papers
+    ceilings = [hierarchy.maxdists(tree.to_linkage()) for tree in (a, b)]
+    heights = np.sort(np.concatenate(ceilings))
+    starts_tie = np.concatenate([[True], np.diff(heights) > tolerance])
+    ties = np.flatnonzero(starts_tie)
+    place_in_a = a.starts[[a._leaf_of[key] for key in b.paper_keys]]
+    clusters = []
+    for tree, ceiling, places in zip((a, b), ceilings, (a.starts[:n], place_in_a), strict=True):
+        first, last = _find_ends(tree, places)
+        tie = np.searchsorted(heights[ties], ceiling, side="right")
+        above = np.append(tie[tree.parents[n:-1] - n], -1)
+        is_whole = tie != above  # not inside a larger cluster of the same height
+        if (last - first + 1 != tree.sizes[n:])[is_whole].any():
+            return False
+        found = np.column_stack([first, last, tie])[is_whole]
+        clusters.append(found[np.lexsort(found.T)])
+    return np.array_equal(*clusters)
+
+
+def _find_ends(tree: Tree, places: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the least and the greatest place of the leaves below every merge."""
+    first, last = places.tolist(), places.tolist()
+    for left, right in tree.children.tolist():
+        first.append(min(first[left], first[right]))
+        last.append(max(last[left], last[right]))
     n = tree.n_papers
-    parent_height = np.zeros(2 * n - 1)
-    parent_height[tree.children] = tree.heights[:, None]
-    parts: list[str] = []
-    todo: list[int | str] = [tree.root]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, str):
-            parts.append(item)
-            continue
-        length = "" if item == tree.root else f":{parent_height[item] - tree.height_of(item):.12g}"
-        if item < n:
-            parts.append(_quote(tree.paper_keys[item]) + length)
-        else:
-            first, second = (int(child) for child in tree.children[item - n])
-            parts.append("(")
-            todo.extend([")" + length, second, ",", first])
-    return "".join(parts) + ";\n"
-
-
-def _quote(key: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9.\-+*/|]+", key):
-        return key
-    return "'" + key.replace("'", "''") + "'"
+    return np.array(first[n:], dtype=np.intp), np.array(last[n:], dtype=np.intp)

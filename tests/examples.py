@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from survey_tools.corpus import Corpus
+from survey_tools.cuts import cut, cut_at_height
 from survey_tools.figures.layout import DendrogramLayout, layout_dendrogram
 from survey_tools.figures.style import figure_style
 from survey_tools.paper import Paper
@@ -22,7 +23,7 @@ from survey_tools.partition import Partition
 from survey_tools.settings import FigureSettings
 from survey_tools.subtrees import AttachedName, SubtreeFile, SubtreeName, attach_names
 from survey_tools.taxonomy import Taxonomy
-from survey_tools.tree import Tree, cut, cut_at_height
+from survey_tools.tree import Tree
 
 # Three pairs: masked pixels, contrastive views, video tubes. No word is shared by two pairs.
 SIX_PAPERS: tuple[dict[str, Any], ...] = (

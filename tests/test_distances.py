@@ -1,7 +1,5 @@
 """Distances of all pairs: scipy's, without dense rows and without cancellation."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,10 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import cdist, pdist, squareform
 
 from survey_tools.corpus import Corpus
-from survey_tools.distances import measure_distances
+from survey_tools.distances import (
+    DenseRowDistances,
+    SparseRowDistances,
+    measure_dense_distances,
+    measure_distances,
+)
 from survey_tools.errors import ParameterError
 from survey_tools.settings import TextSettings
 from survey_tools.text import Counts, Features, build_features
@@ -163,28 +166,98 @@ def test_features_are_left_as_they_were(mim_corpus: Corpus, metric: str) -> None
     assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
 
 
-def test_too_many_papers_for_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before any matrix is made, 1,000 papers (32 MB) are refused on a machine of 16 MB."""
-    told = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 16_000_000 // 4096}
-    monkeypatch.setattr(os, "sysconf", told.__getitem__)
-    features = build_rows(np.ones((1000, 1)))
-    monkeypatch.setattr("survey_tools.distances.pairwise_distances", pytest.fail)
-    with pytest.raises(
-        ParameterError,
-        match=r"1000 papers need distance matrices of 0\.032 GB; this machine has 0\.016 GB; "
-        "select fewer papers",
-    ):
-        measure_distances(features, "cityblock")
-
-
-@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError])
-def test_unknown_memory_is_no_obstacle(
-    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+@pytest.mark.parametrize(("precision", "needed"), [("float64", "0.016"), ("float32", "0.012")])
+def test_too_many_papers_for_the_memory_are_refused(
+    monkeypatch: pytest.MonkeyPatch, precision: str, needed: str
 ) -> None:
+    """Before any matrix is made, 1,000 papers are refused where 10 MB are free."""
+    monkeypatch.setattr("survey_tools.distances.free_bytes", lambda: 10_000_000)
+    monkeypatch.setattr("survey_tools.distances.pairwise_distances", pytest.fail)
+    message = (
+        rf"^1000 papers need distance matrices of {needed} GB and 0\.01 GB are free; ward, and "
+        r"average with cosine, need none; .* condense them \(cluster --condense\)$"
+    )
+    with pytest.raises(ParameterError, match=message):
+        measure_distances(build_rows(np.ones((1000, 1))), "cityblock", precision=precision)
+    with pytest.raises(ParameterError, match=message):
+        measure_dense_distances(
+            tuple(map(str, range(1000))), np.ones((1000, 1)), "cosine", precision=precision
+        )
+
+
+def test_unknown_memory_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system does not tell its memory, distances are measured all the same."""
-
-    def refuse(name: str) -> int:
-        raise error(name)
-
-    monkeypatch.setattr(os, "sysconf", refuse)
+    monkeypatch.setattr("survey_tools.distances.free_bytes", lambda: None)
     assert measure_distances(build_rows(np.eye(2)), "jaccard").square[0, 1] == 1.0
+
+
+def test_needed_memory_is_said_beforehand(caplog: pytest.LogCaptureFixture) -> None:
+    """A log line says how much."""
+    with caplog.at_level("INFO"):
+        measure_distances(build_rows(np.eye(100)), "cosine")
+    assert "100 papers: distance matrices of 0.00016 GB" in caplog.messages
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_single_precision_has_six_decimals(mim_corpus: Corpus, metric: str) -> None:
+    """Half the memory of the square, and distances right to 1e-6."""
+    features = build_features(mim_corpus, TextSettings(min_df=2))
+    single = measure_distances(features, metric, precision="float32")
+    double = measure_distances(features, metric)
+    assert single.square.dtype == np.float32
+    assert single.condensed.dtype == np.float64
+    np.testing.assert_allclose(
+        single.square, double.square, rtol=0, atol=1e-6 * double.square.max()
+    )
+    assert np.array_equal(single.square, single.square.T)
+
+
+def test_blocks_change_nothing(mim_corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix computed seven rows at a time is the same to the bit."""
+    features = build_features(mim_corpus, TextSettings(min_df=2))
+    for metric in METRICS:
+        whole = measure_distances(features, metric).square
+        with monkeypatch.context() as patch:
+            patch.setattr("survey_tools.distances._BLOCK_BYTES", 7 * 8 * 180)
+            assert np.array_equal(measure_distances(features, metric).square, whole)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@given(rows=row_sets, seed=st.integers(0, 1000), n_threads=st.integers(1, 3))
+def test_sums_over_groups_are_the_same_however_distances_are_kept(
+    metric: str, rows: NDArray[np.float64], seed: int, n_threads: int
+) -> None:
+    """Square matrix, sparse rows and dense rows give scipy's sums."""
+    n = len(rows)
+    codes = np.random.default_rng(seed).integers(0, max(1, n // 2), n)
+    codes = np.unique(codes, return_inverse=True)[1]
+    expected = cdist(rows, rows, metric) @ np.eye(codes.max() + 1)[codes]
+    features = build_rows(rows)
+    keys = features.paper_keys
+    kept = (
+        measure_distances(features, metric),
+        SparseRowDistances(
+            paper_keys=keys, metric=metric, rows=features.matrix, n_threads=n_threads
+        ),
+        DenseRowDistances(paper_keys=keys, metric=metric, rows=rows),
+    )
+    for distances in kept:
+        np.testing.assert_allclose(distances.sum_to_groups(codes), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [SparseRowDistances, DenseRowDistances])
+def test_sums_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    """A thousand papers in as many clusters need 8 MB (16 with one thread's copy)."""
+    monkeypatch.setattr("survey_tools.distances.free_bytes", lambda: 1_000_000)
+    rows = np.ones((1000, 1))
+    given_rows = sparse.csr_array(rows) if kind is SparseRowDistances else rows
+    kept = kind(paper_keys=tuple(map(str, range(1000))), metric="euclidean", rows=given_rows)
+    with pytest.raises(ParameterError, match=r"are free; cut the tree into fewer clusters$"):
+        kept.sum_to_groups(np.arange(1000))
+
+
+@pytest.mark.parametrize("metric", ["cityblock", "jaccard"])
+def test_dense_rows_have_no_distances_of_terms(metric: str) -> None:
+    """Cityblock and jaccard are defined on weights of terms."""
+    with pytest.raises(ParameterError, match=f"{metric} distances are for terms"):
+        measure_dense_distances(("a", "b"), np.eye(2), metric)

@@ -92,21 +92,41 @@ def test_ward_with_cosine_is_refused_in_a_file() -> None:
         ("{inconsistency_depth: 3}", "none"),
         ("{n_clusters: ~}", "none"),
         ("{n_clusters: 2, height: 1}", "n_clusters and height"),
+        ("{gap: true, silhouette: true}", "gap and silhouette"),
         ("{inconsistency: 1, height: 0, n_clusters: 2}", "n_clusters and height and inconsistency"),
     ],
 )
 def test_a_tree_is_cut_in_exactly_one_way(cut: str, got: str) -> None:
     """None, or two of them, leave the cut open."""
     assert complaint(f"clustering:\n  cut: {cut}\n") == (
-        f"s.yaml:3: clustering.cut: give one of n_clusters, height, inconsistency; {got} arrived"
+        f"s.yaml:3: clustering.cut: give one of n_clusters, height, inconsistency, gap, "
+        f"silhouette; {got} arrived"
     )
 
 
-@pytest.mark.parametrize("cut", [{"n_clusters": 1}, {"height": 0.0}, {"inconsistency": 0}])
+@pytest.mark.parametrize(
+    "cut",
+    [{"n_clusters": 1}, {"height": 0.0}, {"inconsistency": 0}, {"gap": True}, {"silhouette": True}],
+)
 def test_each_way_to_cut_is_enough_alone(cut: dict[str, Any]) -> None:
     """Zero is a height, and no absence of one."""
     settings = CutSettings(**cut)
-    assert settings.model_dump(exclude_none=True) == {**cut, "inconsistency_depth": 2}
+    unused = {"inconsistency_depth": 2, "fewest": 2, "most": 40}
+    assert settings.model_dump(exclude_none=True) == {**cut, **unused}
+
+
+def test_bounds_of_a_cut_are_ordered() -> None:
+    """The fewest clusters are no more than the most."""
+    assert complaint("clustering:\n  cut: {gap: true, fewest: 9, most: 3}\n") == (
+        "s.yaml:3: clustering.cut: fewest 9 is more than most 3; swap them"
+    )
+
+
+def test_a_way_to_cut_is_left_out_rather_than_false() -> None:
+    """Only true is a choice."""
+    assert "clustering.cut.gap: input should be True, but False arrived" in complaint(
+        "clustering:\n  cut: {gap: false, n_clusters: 3}\n"
+    )
 
 
 @pytest.mark.parametrize(

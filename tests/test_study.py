@@ -1,6 +1,7 @@
 """From a survey folder to an output folder: manifest, overrides, warnings, the same bytes."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from examples import SETTINGS, SIX_PAPERS, SUBTREES, TAXONOMY, make_survey
 
@@ -106,7 +108,7 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_order_of_the_papers_changes_no_result(tmp_path: Path) -> None:
-    """Only the digest of papers.jsonl differs, in the manifest and the report."""
+    """Only the digest of papers.jsonl differs, in the manifest and the report, and the numbers."""
     outputs = []
     for name, papers in (("a", SIX_PAPERS), ("b", SIX_PAPERS[::-1])):
         folder = make_survey(tmp_path / name, papers=papers)
@@ -114,7 +116,9 @@ def test_the_order_of_the_papers_changes_no_result(tmp_path: Path) -> None:
         files = read_bytes_of(tmp_path / f"out-{name}")
         digest = json.loads(files.pop("manifest.json"))["inputs"]["papers.jsonl"]
         files["report.html"] = files["report.html"].replace(digest.encode(), b"")
-        outputs.append(files)
+        papers = pd.read_csv(io.BytesIO(files.pop("tables/papers.csv")))
+        assert sorted(papers.pop("number")) == [1, 2, 3, 4, 5, 6]  # places in the file
+        outputs.append({**files, "papers": papers.to_csv().encode()})
     assert outputs[0] == outputs[1]
 
 

@@ -180,7 +180,16 @@ def test_control_characters_beyond_ascii_go_as_well(code: int) -> None:
     assert normalise_text(f"a{chr(code)}b") == "ab"
 
 
+@pytest.mark.parametrize("code", [code for code in range(128) if chr(code) != "\\"])
+def test_a_sign_means_the_same_in_ascii_and_beside_other_letters(code: int) -> None:
+    """Text that is all ASCII goes by tables; the rules are those of any text."""
+    text = f"A{chr(code)}b"
+    assert normalise_text(f"{text} é") == f"{normalise_text(text)} é"
+    assert title_key(f"{text} é") == f"{title_key(text)} e"
+
+
 @given(tex_texts | texts)
+@example("\\sss\u0301")
 @example("\\\x1f&")
 @example("e\x01\u0301")
 @example("\\\\&")

@@ -1,30 +1,30 @@
-"""Tree: leaves by key, cuts, ties, inversions, Newick and scipy's linkage matrix."""
+"""Tree: leaves by key, ancestors, distances, scipy's linkage matrix, equality of merges."""
 
-import re
-from itertools import combinations, pairwise
-from types import SimpleNamespace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
 from survey_tools.corpus import Corpus
+from survey_tools.cuts import cut_at_height
 from survey_tools.distances import measure_distances
 from survey_tools.errors import ParameterError
 from survey_tools.linkage.routes import build_tree
-from survey_tools.partition import Partition
-from survey_tools.settings import ClusteringSettings, CutSettings, TextSettings
+from survey_tools.settings import ClusteringSettings, TextSettings
 from survey_tools.text import build_features
-from survey_tools.tree import (
-    Tree,
-    cophenetic_distances,
-    cut,
-    cut_at_height,
-    cut_by_inconsistency,
-    cut_by_settings,
-    to_newick,
+from survey_tools.tree import Tree, cophenetic_distances, same_merges
+
+# The merges of the six papers, that six_tree must come to.
+SIX = Tree(
+    paper_keys=("p1", "p2", "t1", "t2", "v1", "v2"),
+    children=np.array([[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]),
+    heights=np.array([1, 2, 3, 9.5, 14.25]),
+    linkage="average",
+    metric="cityblock",
 )
 
 
@@ -59,6 +59,16 @@ def trees(draw: st.DrawFn, max_papers: int = 12, *, may_invert: bool = True) -> 
     return Tree(paper_keys=tuple(keys), children=np.array(children), heights=np.array(heights))
 
 
+def grow_chain(n_papers: int) -> Tree:
+    """Build the deepest tree: papers k000000, k000001, … join one by one at heights 1, 2, …."""
+    rest = np.column_stack([np.arange(n_papers, 2 * n_papers - 2), np.arange(2, n_papers)])
+    return Tree(
+        paper_keys=tuple(f"k{i:06d}" for i in range(n_papers)),
+        children=np.vstack([[0, 1], rest]),
+        heights=np.arange(1.0, n_papers),
+    )
+
+
 def list_leaves(tree: Tree, node: int) -> list[str]:
     """Return the keys under a node, by plain recursion over the merges."""
     if node < tree.n_papers:
@@ -67,21 +77,18 @@ def list_leaves(tree: Tree, node: int) -> list[str]:
     return list_leaves(tree, first) + list_leaves(tree, second)
 
 
-def as_sets(partition: Partition) -> set[frozenset[str]]:
-    """Return the clusters as sets of keys."""
-    return {frozenset(partition.members(name)) for name in partition.group_names}
-
-
 # ---------------------------------------------------------------- the tree itself
 
 
 def test_six_papers_by_hand(six_tree: Tree) -> None:
-    """Nodes, heights, sizes and leaf order of the six papers."""
+    """Nodes, heights, sizes, parents and leaf order of the six papers."""
+    assert same_merges(six_tree, SIX, tolerance=0)
     assert six_tree.paper_keys == ("p1", "p2", "t1", "t2", "v1", "v2")
     assert six_tree.children.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
     assert six_tree.heights.tolist() == [1, 2, 3, 9.5, 14.25]
     assert six_tree.sizes.tolist() == [1] * 6 + [2, 2, 2, 4, 6]
     assert six_tree.keys_in_leaf_order == ("v1", "v2", "p1", "p2", "t1", "t2")
+    assert six_tree.parents.tolist() == [6, 6, 7, 7, 8, 8, 9, 9, 10, 10, -1]
     assert six_tree.root == 10
     assert six_tree.height_of(9) == 9.5
     assert six_tree.height_of(3) == 0.0
@@ -142,6 +149,57 @@ def test_unknown_papers_are_named(six_tree: Tree) -> None:
             method([])
 
 
+@given(tree=trees())
+def test_a_leaf_is_found_by_its_key(tree: Tree) -> None:
+    """The leaf of a paper is the node that holds that paper alone."""
+    for key in tree.paper_keys:
+        assert tree.papers_under(tree.leaf(key)) == (key,)
+
+
+def test_an_unknown_key_has_no_leaf() -> None:
+    """The message names the key and one that would do."""
+    message = r"^not in the tree: q1; it holds 6 papers, for example p1$"
+    for search in (SIX.leaf, lambda key: SIX.lowest_common_ancestor("p1", key)):
+        with pytest.raises(ParameterError, match=message):
+            search("q1")
+
+
+def test_ancestors_by_hand() -> None:
+    """From t1 up: its pair, the four, all six; the root has none."""
+    assert SIX.ancestors(SIX.leaf("t1")) == (7, 9, 10)
+    assert SIX.ancestors(7) == (9, 10)
+    assert SIX.ancestors(SIX.root) == ()
+
+
+@given(tree=trees())
+def test_ancestors_hold_all_papers_of_the_node(tree: Tree) -> None:
+    """They are the other nodes that hold the node's papers, and some more each time."""
+    for node in range(tree.root + 1):
+        keys = set(list_leaves(tree, node))
+        expected = [
+            other
+            for other in range(tree.root + 1)
+            if other != node and keys <= set(list_leaves(tree, other))
+        ]
+        assert list(tree.ancestors(node)) == expected
+
+
+@pytest.mark.parametrize("node", [-1, 11])
+def test_only_nodes_of_the_tree_have_ancestors(node: int) -> None:
+    """Counting from the end is no way to name a node."""
+    with pytest.raises(ParameterError, match=f"^no node {node}; the nodes .* are 0 to 10$"):
+        SIX.ancestors(node)
+
+
+@given(tree=trees(max_papers=20))
+def test_lowest_common_ancestor_is_the_smallest_node_with_both(tree: Tree) -> None:
+    """For every pair, in both orders, and for a paper with itself."""
+    for key_a in tree.paper_keys:
+        for key_b in tree.paper_keys:
+            expected = tree.common_ancestor([key_a, key_b])
+            assert tree.lowest_common_ancestor(key_a, key_b) == expected
+
+
 @pytest.mark.parametrize(
     ("keys", "children", "heights", "message"),
     [
@@ -192,152 +250,6 @@ def test_leaf_order_is_scipys(tree: Tree) -> None:
     assert tree.leaf_order.tolist() == hierarchy.leaves_list(tree.to_linkage()).tolist()
 
 
-# ---------------------------------------------------------------- cuts
-
-
-@pytest.mark.parametrize(
-    ("n_clusters", "groups"),
-    [
-        (1, ["v1 v2 p1 p2 t1 t2"]),
-        (2, ["v1 v2", "p1 p2 t1 t2"]),
-        (3, ["v1 v2", "p1 p2", "t1 t2"]),
-        (4, ["v1", "v2", "p1 p2", "t1 t2"]),
-        (5, ["v1", "v2", "p1 p2", "t1", "t2"]),
-        (6, ["v1", "v2", "p1", "p2", "t1", "t2"]),
-    ],
-)
-def test_six_papers_cut_by_number(six_tree: Tree, n_clusters: int, groups: list[str]) -> None:
-    """Each cut of the six papers, with clusters numbered as they are drawn."""
-    partition = cut(six_tree, n_clusters)
-    assert partition.paper_keys == six_tree.paper_keys
-    assert partition.group_names == tuple(f"C{i + 1}" for i in range(n_clusters))
-    members = [set(partition.members(name)) for name in partition.group_names]
-    assert members == [set(group.split()) for group in groups]
-
-
-@pytest.mark.parametrize(
-    ("height", "n_clusters"),
-    [(0.0, 6), (0.999, 6), (1.0, 5), (2.5, 4), (3.0, 3), (9.5, 2), (14.24, 2), (14.25, 1), (99, 1)],
-)
-def test_six_papers_cut_at_height(six_tree: Tree, height: float, n_clusters: int) -> None:
-    """Papers merged at or below the height stay together."""
-    assert as_sets(cut_at_height(six_tree, height)) == as_sets(cut(six_tree, n_clusters))
-
-
-@pytest.mark.parametrize("n_clusters", [-1, 0, 7])
-def test_impossible_numbers_are_refused(six_tree: Tree, n_clusters: int) -> None:
-    """Fewer than one and more than there are papers."""
-    with pytest.raises(
-        ParameterError, match=f"^{n_clusters} clusters asked of 6 papers; 1 to 6 are possible$"
-    ):
-        cut(six_tree, n_clusters)
-
-
-def test_ties_are_refused_and_possible_numbers_named() -> None:
-    """Pairs at 0, 0 and 0 and the rest at 1: only 1, 3 and 6 clusters exist."""
-    tree = grow_tree([(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)], [0, 0, 0, 1, 1])
-    with pytest.raises(
-        ParameterError,
-        match=r"^2 clusters cannot be cut: 2 merges are tied at height 1; "
-        r"possible next to it: 1 or 3$",
-    ):
-        cut(tree, 2)
-    for n_clusters in (4, 5):
-        with pytest.raises(
-            ParameterError,
-            match=rf"^{n_clusters} clusters .* 3 merges are tied at height 0; .*: 3 or 6$",
-        ):
-            cut(tree, n_clusters)
-    assert [cut(tree, n).n_groups for n in (1, 3, 6)] == [1, 3, 6]
-
-
-@given(tree=trees())
-def test_numbers_of_clusters_are_kept_or_refused(tree: Tree) -> None:
-    """A cut has the number asked for, or names its possible neighbours, which then succeed."""
-    for n_clusters in range(1, tree.n_papers + 1):
-        try:
-            partition = cut(tree, n_clusters)
-        except ParameterError as error:
-            fewer, more = map(int, re.search(r"next to it: (\d+) or (\d+)$", str(error)).groups())
-            assert fewer < n_clusters < more
-            assert cut(tree, fewer).n_groups == fewer
-            assert cut(tree, more).n_groups == more
-        else:
-            assert partition.n_groups == n_clusters
-
-
-@given(tree=trees(), height=st.sampled_from([0.0, 0.3, 0.5, 1.0, 1.7, 2.0]))
-def test_cut_at_height_equals_scipy(tree: Tree, height: float) -> None:
-    """The same flat clusters as scipy's distance criterion, also with inverted heights."""
-    flat = hierarchy.fcluster(tree.to_linkage(), height, criterion="distance")
-    expected = Partition.from_mapping(
-        {key: str(code) for key, code in zip(tree.paper_keys, flat, strict=True)}
-    )
-    assert as_sets(cut_at_height(tree, height)) == as_sets(expected)
-
-
-@given(
-    tree=trees(),
-    threshold=st.sampled_from([0.0, 0.5, 0.7, 0.8, 1.0, 1.1, 2.0]),
-    depth=st.integers(1, 5),
-)
-def test_cut_by_inconsistency_equals_scipy(tree: Tree, threshold: float, depth: int) -> None:
-    """The same flat clusters as scipy's inconsistency criterion."""
-    matrix = tree.to_linkage()
-    flat = hierarchy.fcluster(matrix, threshold, criterion="inconsistent", depth=depth)
-    expected = Partition.from_mapping(
-        {key: str(code) for key, code in zip(tree.paper_keys, flat, strict=True)}
-    )
-    assert as_sets(cut_by_inconsistency(tree, threshold, depth=depth)) == as_sets(expected)
-
-
-def test_inconsistency_by_hand(six_tree: Tree) -> None:
-    """The merge at 9.5 has 1 and 2 below it: (9.5 - 4.1667) / 4.6458 = 1.148.
-
-    The root, 14.25 with 3 and 9.5 below it, is less inconsistent, (14.25 - 8.9167) / 5.6476
-    = 0.944, but a cluster is as inconsistent as its worst merge; pairs have inconsistency 0.
-    """
-    assert cut_by_inconsistency(six_tree, 1.147).n_groups == 3
-    assert cut_by_inconsistency(six_tree, 1.149).n_groups == 1
-
-
-@given(tree=trees(), data=st.data())
-def test_clusters_are_numbered_in_leaf_order(tree: Tree, data: st.DataObject) -> None:
-    """Read along the leaves, clusters are C1, C2, … without a gap or a return."""
-    height = data.draw(st.sampled_from([0.0, 0.5, 1.0]))
-    group_of = cut_at_height(tree, height).as_mapping()
-    names = [group_of[key] for key in tree.keys_in_leaf_order]
-    assert list(dict.fromkeys(names)) == [f"C{i + 1}" for i in range(len(set(names)))]
-    n_changes = sum(before != after for before, after in pairwise(names))
-    assert n_changes == len(set(names)) - 1
-
-
-def test_inverted_merges_are_cut_with_their_children() -> None:
-    """Centroid linkage of a triangle: a-b join at 1, c joins them lower, at 0.9.
-
-    No height separates c from a and b without taking a from b, so two clusters do not exist.
-    """
-    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.9]])
-    matrix = hierarchy.centroid(points)
-    assert matrix[1, 2] < matrix[0, 2]
-    tree = Tree.from_linkage(matrix, "abc")
-    assert cut_at_height(tree, 0.95).n_groups == 3
-    assert cut_at_height(tree, 1.0).n_groups == 1
-    with pytest.raises(ParameterError, match="possible next to it: 1 or 3"):
-        cut(tree, 2)
-
-
-def test_cuts_are_chosen_by_the_settings(six_tree: Tree) -> None:
-    """Number, height, or inconsistency with its depth."""
-    assert cut_by_settings(six_tree, CutSettings(n_clusters=4)).n_groups == 4
-    assert cut_by_settings(six_tree, CutSettings(height=0)).n_groups == 6
-    assert cut_by_settings(six_tree, CutSettings(height=9.5)).n_groups == 2
-    for depth in (1, 2, 3):
-        settings = CutSettings(inconsistency=1.0, inconsistency_depth=depth)
-        expected = cut_by_inconsistency(six_tree, 1.0, depth=depth)
-        assert as_sets(cut_by_settings(six_tree, settings)) == as_sets(expected)
-
-
 # ---------------------------------------------------------------- distances in the tree
 
 
@@ -357,131 +269,111 @@ def test_cophenetic_distances_are_heights_of_common_ancestors(tree: Tree) -> Non
     assert cophenetic_distances(tree).tolist() == expected
 
 
-# ---------------------------------------------------------------- Newick
-
-
-def parse_newick(text: str) -> SimpleNamespace:
-    """Parse Newick by the standard's grammar, quotes included, into nodes."""
-    tokens = re.findall(r"'(?:[^']|'')*'|[(),:;]|[^\s(),:;']+", text)
-    assert "".join(tokens) == text.strip(), "something between the tokens was not understood"
-    place = 0
-
-    def take() -> str:
-        nonlocal place
-        place += 1
-        return tokens[place - 1]
-
-    def parse_node() -> SimpleNamespace:
-        node = SimpleNamespace(name=None, children=[], length=None)
-        if tokens[place] == "(":
-            take()
-            node.children.append(parse_node())
-            while tokens[place] == ",":
-                take()
-                node.children.append(parse_node())
-            assert take() == ")"
-        if tokens[place] not in "(),:;":
-            name = take()
-            quoted = name.startswith("'")
-            node.name = name[1:-1].replace("''", "'") if quoted else name.replace("_", " ")
-        if tokens[place] == ":":
-            take()
-            node.length = float(take())
-        return node
-
-    root = parse_node()
-    assert (take(), place) == (";", len(tokens))
-    return root
-
-
-def assert_same_tree(parsed: SimpleNamespace, tree: Tree, node: int) -> None:
-    """Compare names, shape, order and branch lengths below a node."""
-    if node < tree.n_papers:
-        assert (parsed.name, parsed.children) == (tree.paper_keys[node], [])
-        return
-    children = tree.children[node - tree.n_papers]
-    assert len(parsed.children) == 2
-    for branch, child in zip(parsed.children, children, strict=True):
-        assert branch.length == pytest.approx(tree.height_of(node) - tree.height_of(child))
-        assert_same_tree(branch, tree, child)
-
-
-def test_newick_by_hand(six_tree: Tree) -> None:
-    """The whole text for the six papers: branch lengths are differences of heights."""
-    assert to_newick(six_tree) == ("((v1:3,v2:3):11.25,((p1:1,p2:1):8.5,(t1:2,t2:2):7.5):4.75);\n")
-
-
 @given(tree=trees())
-def test_newick_parses_back(tree: Tree) -> None:
-    """Shape, leaf order, keys and branch lengths survive, inverted merges included."""
-    parsed = parse_newick(to_newick(tree))
-    assert parsed.length is None
-    assert_same_tree(parsed, tree, tree.root)
+def test_cophenetic_distance_of_a_pair_is_scipys(tree: Tree) -> None:
+    """Asked one by one, the pairs have the distances that scipy computes for all."""
+    expected = squareform(cophenetic_distances(tree))
+    found = [[tree.cophenetic_distance(a, b) for b in tree.paper_keys] for a in tree.paper_keys]
+    assert found == expected.tolist()
 
 
-@given(
-    keys=st.lists(
-        st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1),
-        min_size=2,
-        max_size=4,
-        unique=True,
-    )
-)
-def test_newick_quotes_any_key(keys: list[str]) -> None:
-    """Keys with quotes, blanks, underscores, colons or brackets come back unchanged."""
-    children = [(0, 1)] + [(len(keys) + i, 2 + i) for i in range(len(keys) - 2)]
-    tree = Tree(
+# ---------------------------------------------------------------- equality
+
+
+@given(tree=trees(), data=st.data())
+def test_rotation_and_numbering_change_no_merges(tree: Tree, data: st.DataObject) -> None:
+    """Leaves in another order, children swapped, heights a hair off: the same merges."""
+    n = tree.n_papers
+    new_place = np.array(data.draw(st.permutations(range(n))))
+    is_swapped = np.array(data.draw(st.lists(st.booleans(), min_size=n - 1, max_size=n - 1)))
+    children = np.concatenate([new_place, np.arange(n, 2 * n - 1)])[tree.children]
+    keys = np.empty(n, dtype=object)
+    keys[new_place] = tree.paper_keys
+    other = Tree(
         paper_keys=tuple(keys),
-        children=np.array(children),
-        heights=np.arange(1.0, len(keys)),
+        children=np.where(is_swapped[:, None], children[:, ::-1], children),
+        heights=tree.heights + 1e-12,
     )
-    assert_same_tree(parse_newick(to_newick(tree)), tree, tree.root)
+    assert same_merges(tree, other, tolerance=1e-9)
+    assert same_merges(other, tree, tolerance=1e-9)
+    assert not same_merges(tree, other, tolerance=0)
+
+
+@given(data=st.data(), n_papers=st.integers(2, 5))
+def test_same_merges_are_the_same_cuts(data: st.DataObject, n_papers: int) -> None:
+    """Any two trees have the same merges exactly if every height cuts them alike."""
+    a, b = (
+        data.draw(trees(n_papers).filter(lambda tree: tree.n_papers == n_papers)) for _ in range(2)
+    )
+
+    def cut_everywhere(tree: Tree) -> list[set[frozenset[str]]]:
+        partitions = [cut_at_height(tree, height) for height in (0, 0.5, 1, 2)]
+        return [{frozenset(p.members(name)) for name in p.group_names} for p in partitions]
+
+    assert same_merges(a, b, tolerance=0) == (cut_everywhere(a) == cut_everywhere(b))
 
 
 @pytest.mark.parametrize(
-    ("key", "written"),
+    ("heights", "tolerance", "is_same"),
     [
-        ("he2022masked", "he2022masked"),
-        ("2111.06377", "2111.06377"),
-        ("a_b", "'a_b'"),  # unquoted, an underscore means a blank
-        ("O'Neil", "'O''Neil'"),
-        ("cs:CV(1)", "'cs:CV(1)'"),
-        ("été", "'été'"),
-        ("a[b]", "'a[b]'"),  # unquoted, brackets hold comments
+        ([1, 1], 0, True),  # all three join at one height, whatever the order
+        ([1, 1.08], 0, False),
+        ([1, 1.08], 0.05, False),
+        ([1, 1.08], 0.1, True),
+        ([1.2, 1], 0, True),  # inverted: the later merge counts as made at 1.2
     ],
 )
-def test_newick_quotes_by_hand(key: str, written: str) -> None:
-    """Plain keys stay bare; the rest stands in single quotes, doubled inside."""
-    tree = Tree(paper_keys=(key, "z"), children=np.array([[0, 1]]), heights=np.array([1.0]))
-    assert to_newick(tree) == f"({written}:1,z:1);\n"
+def test_order_of_tied_merges_does_not_count(
+    heights: list[float], tolerance: float, is_same: bool
+) -> None:
+    """One tree joins a and b first, the other b and c."""
+    a = grow_tree([(0, 1), (3, 2)], heights)
+    b = grow_tree([(1, 2), (0, 3)], heights)
+    assert same_merges(a, b, tolerance=tolerance) is is_same
+
+
+@pytest.mark.parametrize(
+    ("keys", "children", "heights"),
+    [
+        ("abcde", [(0, 1), (2, 3), (5, 6), (7, 4)], [1, 2, 3, 4]),  # one paper more
+        ("abcd", [(0, 2), (1, 3), (4, 5)], [1, 2, 3]),
+        ("abcd", [(0, 1), (4, 2), (5, 3)], [1, 2, 3]),
+        ("abcd", [(2, 3), (0, 1), (4, 5)], [1, 2, 3]),  # the same sets, made in another order
+        ("abcd", [(0, 1), (2, 3), (4, 5)], [1, 2.1, 3]),
+        ("abce", [(0, 1), (2, 3), (4, 5)], [1, 2, 3]),
+    ],
+)
+def test_other_merges_are_told_apart(
+    keys: str, children: list[tuple[int, int]], heights: list[float]
+) -> None:
+    """Other papers, other sets, other heights of the same sets."""
+    tree = grow_tree([(0, 1), (2, 3), (4, 5)], [1, 2, 3])
+    other = grow_tree(children, heights, keys)
+    assert not same_merges(tree, other, tolerance=0.01)
+    assert not same_merges(other, tree, tolerance=0.01)
+
+
+@pytest.mark.parametrize("tolerance", [-1.0, np.nan, np.inf])
+def test_a_tolerance_is_a_number_from_zero(tolerance: float) -> None:
+    """Anything else would make all trees equal, or none."""
+    with pytest.raises(ParameterError, match=f"heights is {tolerance}; give a number from 0"):
+        same_merges(SIX, SIX, tolerance=tolerance)
 
 
 # ---------------------------------------------------------------- size
 
 
-def test_a_chain_of_20000_leaves_needs_no_recursion() -> None:
-    """The deepest possible tree is built, searched, cut and written."""
-    n = 20_000
-    rest = np.column_stack([np.arange(n, 2 * n - 2), np.arange(2, n)])
-    children = np.vstack([[0, 1], rest])
-    keys = tuple(f"k{i:05d}" for i in range(n))
-    tree = Tree(paper_keys=keys, children=children, heights=np.arange(1.0, n))
-    assert tree.keys_in_leaf_order == keys
-    assert tree.common_ancestor(["k00000", keys[-1]]) == tree.root
-    assert tree.count_in_nodes(["k00000", keys[-1]])[tree.root - 1] == 1
-    assert cut(tree, 3).sizes.tolist() == [n - 2, 1, 1]
-    assert cut_by_inconsistency(tree, 10.0).n_groups == 1
-    text = to_newick(tree)
-    assert text.startswith("(" * (n - 1) + "k00000:1,k00001:1):1,k00002:2):1,")
-    assert text.endswith(f",{keys[-1]}:{n - 1});\n")
-
-
-def test_inverted_merges_are_not_called_tied() -> None:
-    """Where a later merge is lower, the refusal speaks of inversion, not of equal heights."""
-    tree = Tree(
-        paper_keys=("a", "b", "c", "d"),
-        children=np.array([[0, 1], [4, 2], [5, 3]]),
-        heights=np.array([2.0, 1.5, 3.0]),
-    )
-    with pytest.raises(ParameterError, match="2 merges lie at or, inverted, below height 2"):
-        cut(tree, 3)
+def test_a_chain_of_100000_leaves_needs_no_recursion() -> None:
+    """The deepest possible tree is built, searched and compared."""
+    n = 100_000
+    tree = grow_chain(n)
+    first, second, *_, last = tree.paper_keys
+    assert tree.keys_in_leaf_order == tree.paper_keys
+    assert tree.common_ancestor([first, last]) == tree.root
+    assert tree.count_in_nodes([first, last])[tree.root - 1] == 1
+    assert tree.ancestors(0) == tuple(range(n, 2 * n - 1))
+    assert tree.lowest_common_ancestor(last, first) == tree.root
+    assert tree.cophenetic_distance(second, first) == 1
+    turned = Tree(paper_keys=tree.paper_keys, children=tree.children[:, ::-1], heights=tree.heights)
+    assert turned.keys_in_leaf_order == tree.paper_keys[::-1]
+    assert same_merges(tree, turned, tolerance=0)

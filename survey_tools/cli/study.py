@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -26,18 +26,43 @@ _STAGE_SHARES = {
     "reading": 1,
     "text": 1,
     "tree": 1,
+    "certificate": 1,
     "clusters": 1,
     "cross-check": 10,
-    "figures": 55,
+    "figures": 54,
     "report": 1,
 }
+# The same with thousands of papers; from a run on 60,000 abstracts.
+_LARGE_SHARES = {
+    "loading": 2,
+    "reading": 6,
+    "text": 10,
+    "tree": 35,
+    "certificate": 20,
+    "clusters": 17,
+    "cross-check": 2,
+    "figures": 7,
+    "report": 1,
+}
+_CONDENSED_SHARES = {
+    "loading": 2,
+    "reading": 25,
+    "basis": 5,
+    "micro-clusters": 45,
+    "tree": 13,
+    "sample": 5,
+    "figures": 3,
+    "writing": 2,
+}
+_LARGE_BYTES = 5_000_000  # of titles and abstracts: some 3,000 papers
 StudyCommand = Literal["run", "cluster", "crosscheck", "report"]
 
 SurveyArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="SURVEY",
-        help="Survey folder with survey.yaml. Default: the bundled survey, Masked Image Modeling.",
+        help="Survey folder with survey.yaml, or a file of papers (Parquet, CSV, JSON lines, "
+        "BibTeX, RIS). Default: the bundled survey, Masked Image Modeling.",
         show_default=False,
     ),
 ]
@@ -46,7 +71,7 @@ OutOption = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="Output folder. Default: out/NAME-OF-THE-SURVEY-FOLDER.",
+        help="Output folder. Default: out/NAME-OF-THE-SURVEY.",
         show_default=False,
     ),
 ]
@@ -103,10 +128,53 @@ SetOption = Annotated[
 ]
 
 
+StyleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Shape of the dendrogram: left-right, top-down, circular, collapsed, overview or "
+        "heat-map. Default: survey.yaml, else left-right up to 2,000 papers.",
+        show_default=False,
+    ),
+]
+CertifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--certify",
+        help="Replay the tree and check that every merge was the cheapest of all possible ones.",
+    ),
+]
+CondenseOption = Annotated[
+    int | None,
+    typer.Option(
+        "--condense",
+        metavar="N",
+        help="For a file of more papers than can be merged exactly: make N micro-clusters first "
+        "and merge those exactly.",
+        show_default=False,
+    ),
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --condense, who computes the shards: local or dask. Default: local.",
+        show_default=False,
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="With --engine dask: the scheduler of a running cluster, tcp://host:port. "
+        "Default: a cluster on this machine.",
+        show_default=False,
+    ),
+]
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add run, cluster, crosscheck and report to the program."""
     _add_study_command(app, "run", "Cluster, cross-check and report, all in one.")
-    _add_study_command(app, "cluster", "Build the tree, cut it, draw the dendrogram.")
+    _add_cluster(app)
     _add_study_command(app, "crosscheck", "Compare the clusters with the manual taxonomy.")
     _add_study_command(app, "report", "Write the report alone, one offline page.")
 
@@ -123,46 +191,98 @@ def _add_study_command(app: typer.Typer, command: StudyCommand, purpose: str) ->
         n_clusters: ClustersOption = None,
         seed: SeedOption = None,
         page: PageOption = None,
+        style: StyleOption = None,
         settings: SetOption = None,
         quiet: QuietOption = False,
         debug: DebugOption = False,
     ) -> None:
-        named = {
-            "clustering.linkage": linkage,
-            "clustering.metric": metric,
-            "clustering.cut.n_clusters": n_clusters,
-            "seed": seed,
-            "figures.page": page,
-        }
-        options = {name: value for name, value in named.items() if value is not None}
-        _execute(command, survey, out, options, settings or [], quiet=quiet, debug=debug)
+        named = _name_options(linkage, metric, n_clusters, seed, page, style)
+        with one_line_errors(debug=debug):
+            _execute(command, survey, out, _join_options(named, settings), quiet=quiet)
+
+
+def _add_cluster(app: typer.Typer) -> None:
+    @app.command("cluster", help="Build the tree, cut it, draw the dendrogram.")
+    def cluster(
+        survey: SurveyArgument = None,
+        out: OutOption = None,
+        linkage: LinkageOption = None,
+        metric: MetricOption = None,
+        n_clusters: ClustersOption = None,
+        seed: SeedOption = None,
+        page: PageOption = None,
+        style: StyleOption = None,
+        certify: CertifyOption = False,
+        condense: CondenseOption = None,
+        engine: EngineOption = None,
+        scheduler: SchedulerOption = None,
+        settings: SetOption = None,
+        quiet: QuietOption = False,
+        debug: DebugOption = False,
+    ) -> None:
+        named = _name_options(linkage, metric, n_clusters, seed, page, style)
+        named["condense.n_micro_clusters"] = condense
+        if certify:
+            named["clustering.certify"] = True
+        with one_line_errors(debug=debug):
+            overrides = _join_options(named, settings)
+            if any(name.startswith("condense.") for name in overrides):
+                _condense(survey, out, overrides, engine, scheduler, quiet=quiet)
+                return
+            if engine or scheduler:
+                _refuse("--engine and --scheduler need --condense N")
+            _execute("cluster", survey, out, overrides, quiet=quiet)
+
+
+def _name_options(
+    linkage: str | None,
+    metric: str | None,
+    n_clusters: int | None,
+    seed: int | None,
+    page: str | None,
+    style: str | None,
+) -> dict[str, Any]:
+    return {
+        "clustering.linkage": linkage,
+        "clustering.metric": metric,
+        "clustering.cut.n_clusters": n_clusters,
+        "seed": seed,
+        "figures.page": page,
+        "figures.style": style,
+    }
+
+
+def _join_options(named: dict[str, Any], assignments: list[str] | None) -> dict[str, Any]:
+    """Join settings that have options of their own with those of ``--set``."""
+    options = {name: value for name, value in named.items() if value is not None}
+    assigned = parse_assignments(assignments or [])
+    if twice := sorted(options.keys() & assigned.keys()):
+        _refuse(f"{twice[0]} is given twice, by its own option and by --set")
+    return {**options, **assigned}
+
+
+def _refuse(sentence: str) -> NoReturn:
+    from survey_tools.errors import ParameterError
+
+    raise ParameterError(sentence)
 
 
 def _execute(
     command: StudyCommand,
     survey: Path | None,
     out: Path | None,
-    options: dict[str, Any],
-    assignments: list[str],
+    overrides: dict[str, Any],
     *,
     quiet: bool,
-    debug: bool,
 ) -> None:
-    from survey_tools.errors import ParameterError, count
+    shares = _LARGE_SHARES if _is_large(survey) else _STAGE_SHARES
+    with log_to_stderr(quiet=quiet), _progress(shares, is_shown=_has_terminal(quiet)) as progress:
+        from survey_tools.errors import count
+        from survey_tools.study import bundled_survey, run_study
 
-    with one_line_errors(debug=debug):
-        assigned = parse_assignments(assignments)
-        if twice := sorted(options.keys() & assigned.keys()):
-            raise ParameterError(f"{twice[0]} is given twice, by its own option and by --set")
-        overrides = {**options, **assigned}
-        with log_to_stderr(quiet=quiet), _progress(is_shown=_has_terminal(quiet)) as progress:
-            from survey_tools.study import bundled_survey, run_study
-
-            folder = survey or bundled_survey()
-            target = out or Path("out") / folder.resolve().name
-            result = run_study(
-                folder, target, command=command, overrides=overrides, progress=progress
-            )
+        folder = survey or bundled_survey()
+        target = out or _default_target(folder)
+        result = run_study(folder, target, command=command, overrides=overrides, progress=progress)
     if quiet:
         return
     for warning in result.warnings:
@@ -170,7 +290,72 @@ def _execute(
     if result.crosscheck is not None and command in ("run", "crosscheck"):
         for axis in result.crosscheck.axes:
             typer.echo(f"{one_line(axis.title)}: {axis.verdict}")
+    if result.certificate is not None:
+        typer.echo(f"certificate: {result.certificate.verdict}")
     typer.echo(f"{count(result.partition.n_groups, 'cluster')} of {len(result.corpus)} papers")
+    _print_places(target)
+
+
+def _condense(
+    survey: Path | None,
+    out: Path | None,
+    overrides: dict[str, Any],
+    engine: str | None,
+    scheduler: str | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Cluster by way of micro-clusters."""
+    if engine not in (None, "local", "dask"):
+        _refuse(f"no engine {engine!r}; engines: local, dask")
+    with (
+        log_to_stderr(quiet=quiet),
+        _progress(_CONDENSED_SHARES, is_shown=_has_terminal(quiet)) as progress,
+    ):
+        from survey_tools.condense.engines import EngineChoice
+        from survey_tools.condensed_study import run_condensed
+        from survey_tools.errors import count
+        from survey_tools.linkage.routes import count_cores
+        from survey_tools.study import bundled_survey, read_settings
+
+        source, settings = read_settings(survey or bundled_survey(), overrides)
+        target = out or _default_target(survey or bundled_survey())
+        choice = EngineChoice(
+            name="dask" if engine == "dask" or scheduler else "local",
+            n_workers=count_cores(),
+            scheduler=scheduler,
+        )
+        result = run_condensed(source, target, settings=settings, engine=choice, progress=progress)
+    if quiet:
+        return
+    for sentence in result.sentences:
+        typer.echo(sentence)
+    n_papers = int(result.condensed.n_papers.sum())
+    typer.echo(
+        f"{count(result.partition.n_groups, 'cluster')} of {n_papers} papers in "
+        f"{count(len(result.condensed.n_papers), 'micro-cluster')}"
+    )
+    _print_places(target)
+
+
+def _default_target(survey: Path) -> Path:
+    name = survey.resolve().name
+    return Path("out") / (survey.stem if survey.is_file() else name)
+
+
+def _is_large(survey: Path | None) -> bool:
+    """Guess from the size of the files whether a run takes minutes."""
+    if survey is None:
+        return False
+    files = [survey] if survey.is_file() else [*survey.glob("*.jsonl")]
+    try:
+        return any(file.stat().st_size > _LARGE_BYTES for file in files)
+    except OSError:  # reading it will say why
+        return False
+
+
+def _print_places(target: Path) -> None:
+    """Say where results lie."""
     shown = {"figures": "figures", "tables": "tables", "report": "report.html"}
     for what, name in shown.items():
         if (target / name).exists():
@@ -182,7 +367,7 @@ def _has_terminal(quiet: bool) -> bool:
 
 
 @contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
+def _progress(shares: dict[str, int], *, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
     """Show a bar with the stage, the time taken and the time left."""
     if not is_shown:
         yield lambda _stage, _share: None
@@ -204,12 +389,12 @@ def _progress(*, is_shown: bool) -> Iterator[Callable[[str, float], None]]:
         TimeRemainingColumn(elapsed_when_finished=False),
     )
     with rich_bar(*columns) as bar:
-        task = bar.add_task("loading", total=sum(_STAGE_SHARES.values()))
+        task = bar.add_task("loading", total=sum(shares.values()))
+        stages = list(shares)
 
         def show(stage: str, share: float) -> None:
-            stages = list(_STAGE_SHARES)
-            i = stages.index(stage) if stage in stages else len(stages)
-            done = sum(list(_STAGE_SHARES.values())[:i]) + share * _STAGE_SHARES.get(stage, 0)
+            i = stages.index(stage) if stage in shares else len(stages)
+            done = sum(list(shares.values())[:i]) + share * shares.get(stage, 0)
             bar.update(task, description=stage, completed=done)
 
         yield show

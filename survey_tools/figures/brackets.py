@@ -1,4 +1,4 @@
-"""Brackets: named sub-trees beside the leaves that they hold."""
+"""Brackets: where named sub-trees and their names stand beside the leaves that they hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from survey_tools.figures.pages import Row
-from survey_tools.figures.style import LINE_SPACING, wrap
+from survey_tools.figures.rows import Row
+from survey_tools.figures.style import LINE_SPACING, text_width, wrap
 from survey_tools.subtrees import AttachedName
 from survey_tools.tree import Tree
 
-__all__ = ["Bracket", "assign_lanes", "build_brackets", "name_height", "name_lines"]
+__all__ = ["Bracket", "NameBox", "assign_lanes", "build_brackets", "name_box", "spread"]
+
+_BESIDE_EMS = 9.0  # width of a name below its sub-tree, before it wraps
+_LONGEST_WORD_EMS = 16.0  # a longer word is split
+_NAME_GAP_PT, _BESIDE_GAP_PT = 2.0, 6.0  # between two names below, and beside, each other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameBox:
+    """The wrapped name of a sub-tree, with its size and Jaccard score.
+
+    Attributes
+    ----------
+    width, height : float
+        Room that it needs in points, with white space on the side of the next name.
+    """
+
+    lines: tuple[str, ...]
+    width: float
+    height: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +47,8 @@ class Bracket:
         Lane of the bracket, 0 next to the labels; brackets in one lane do not overlap.
     lines : tuple of str
         Wrapped name with size and Jaccard score.
+    room : float
+        Points that the name needs along the rows.
     """
 
     code: str
@@ -39,6 +60,7 @@ class Bracket:
     bottom: float
     lane: int
     lines: tuple[str, ...]
+    room: float
 
 
 def assign_lanes(names: Sequence[AttachedName]) -> list[int]:
@@ -55,47 +77,85 @@ def assign_lanes(names: Sequence[AttachedName]) -> list[int]:
     return lanes
 
 
+def name_box(name: AttachedName, i: int, size: float, *, width: float | None = None) -> NameBox:
+    """Wrap the i-th name and measure it.
+
+    Parameters
+    ----------
+    width : float, optional
+        Width in points of names that stand one below the other. Without it they stand side
+        by side, in lines of our own choice.
+    """
+    if width is None:
+        longest = max(text_width(word, size) for word in name.name.split() or [""])
+        most = min(max(_BESIDE_EMS * size, longest), _LONGEST_WORD_EMS * size)
+    else:
+        most = width
+    score = "" if name.jaccard is None else f", J {name.jaccard:.2f}"
+    size_and_score = f"{len(name.subtree.paper_keys)} papers{score}"
+    title = wrap(f"{_letters(i)}  {name.name}", most, size)
+    lines = (*title, *wrap(size_and_score, most, size))
+    gaps = (_BESIDE_GAP_PT, 0.0) if width is None else (0.0, _NAME_GAP_PT)
+    return NameBox(
+        lines=lines,
+        width=max(text_width(line, size) for line in lines) + gaps[0],
+        height=size * LINE_SPACING * len(lines) + gaps[1],
+    )
+
+
 def build_brackets(
     tree: Tree,
     names: Sequence[AttachedName],
-    node_y: NDArray[np.float64],
+    boxes: Sequence[NameBox],
+    places: NDArray[np.float64],
     rows: Sequence[Row],
-    name_width: float,
-    size: float,
+    *,
+    is_top_down: bool = False,
 ) -> tuple[Bracket, ...]:
-    """Place the bracket of every name, given in leaf order; ``node_y`` is every node's place."""
+    """Place the bracket of every name, given in leaf order; ``places`` are the nodes'."""
     lanes = assign_lanes(names)
     brackets = []
-    for i, (name, lane) in enumerate(zip(names, lanes, strict=True)):
+    for i, (name, box, lane) in enumerate(zip(names, boxes, lanes, strict=True)):
         node = name.subtree.node
         start, n_papers = int(tree.starts[node]), int(tree.sizes[node])
-        code = _letters(i)
         brackets.append(
             Bracket(
-                code=code,
+                code=_letters(i),
                 name=name.name,
                 paper_keys=name.subtree.paper_keys,
                 height=name.subtree.height,
-                centre=float(node_y[node]),
+                centre=float(places[node]),
                 top=rows[start].top,
                 bottom=rows[start + n_papers - 1].bottom,
                 lane=lane,
-                lines=name_lines(name, code, name_width, size),
+                lines=box.lines,
+                room=box.width if is_top_down else box.height,
             )
         )
     return tuple(brackets)
 
 
-def name_height(lines: Sequence[str], size: float) -> float:
-    """Height of a sub-tree's name beside its bracket, in points."""
-    return size * LINE_SPACING * len(lines) + 2.0
+def spread(
+    wanted: Sequence[float], rooms: Sequence[float], first: float, last: float
+) -> list[float]:
+    """Move centres as little as needed so that none overlaps or leaves ``first`` to ``last``.
 
-
-def name_lines(name: AttachedName, code: str, width: float, size: float) -> tuple[str, ...]:
-    """Wrap a name with the size and score of its sub-tree, as it stands beside its bracket."""
-    score = "" if name.jaccard is None else f", J {name.jaccard:.2f}"
-    size_and_score = f"{len(name.subtree.paper_keys)} papers{score}"
-    return (*wrap(f"{code}  {name.name}", width, size), *wrap(size_and_score, width, size))
+    Parameters
+    ----------
+    wanted, rooms : sequence of float
+        Where each would stand, and how much room it takes; together they fit.
+    """
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
+    placed = list(wanted)
+    edge = first
+    for i in order:
+        placed[i] = max(wanted[i], edge + rooms[i] / 2)
+        edge = placed[i] + rooms[i] / 2
+    edge = last
+    for i in reversed(order):
+        placed[i] = min(placed[i], edge - rooms[i] / 2)
+        edge = placed[i] - rooms[i] / 2
+    return placed
 
 
 def _letters(i: int) -> str:

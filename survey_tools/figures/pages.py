@@ -1,21 +1,25 @@
-"""Pages of a dendrogram: how their width is divided and how rows are dealt into panels."""
+"""Pages of a dendrogram: how their width is divided between tree, strips, labels and names.
 
-import math
-from collections.abc import Mapping, Sequence
+All is measured for a tree that grows from left to right. One that grows from top down is
+the same page turned: what is left becomes top, what is width becomes height.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from survey_tools.figures.style import LINE_SPACING, POINTS_PER_MM, text_width, wrap
+from survey_tools.figures.style import POINTS_PER_MM, text_width
 from survey_tools.settings import FigureSettings
 
 __all__ = [
     "CELL_GAP_PT",
     "LANE_PT",
+    "MARGIN_PT",
+    "PAD_PT",
     "PageGrid",
-    "Panel",
-    "Row",
-    "deal_panels",
+    "axis_room",
+    "cell_width",
     "divide_page",
-    "stack_rows",
+    "page_size",
     "text_sizes",
 ]
 
@@ -24,40 +28,13 @@ LANE_PT = 5.0  # width of a bracket
 MARGIN_PT = 8.0 * POINTS_PER_MM
 PAD_PT = 4.0  # between neighbouring parts of a panel
 _PAGES_MM = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
-_TALLEST_PAGE_PT = 14_400.0  # 200 inches, the limit of PDF readers (ISO 32000-1, annex C)
-_ROW_GAP = 0.35  # white space between two rows, in font sizes
 _AXIS_PT, _AXIS_EMS = 8.0, 3.4  # height axis, tick labels and two lines of title, below a panel
+_TURNED_AXIS_EMS = 8.0  # the same left of a panel: tick labels and four lines of title
 _GUTTER_PT = 10.0  # between two columns
 _CELL_PT = 6.0  # least width of an annotation cell
 _MIN_LABEL_CHARACTERS = 20
 _SIZE_STEP_PT = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A leaf: its paper, its label's lines and its place (points from the first row's top)."""
-
-    paper_key: str
-    lines: tuple[str, ...]
-    top: float
-    bottom: float
-
-    @property
-    def centre(self) -> float:
-        """Where the branch meets the row."""
-        return (self.top + self.bottom) / 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """A run of rows shown in one column of a page."""
-
-    page: int
-    column: int
-    first_row: int
-    last_row: int
-    top: float
-    bottom: float
+_TREE_SHARE, _MOST_TREE_SHARE = 0.26, 0.75  # of a panel's width; the most where labels are short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +43,20 @@ class PageGrid:
 
     Attributes
     ----------
+    page_height : float or None
+        None for a page as tall as its rows need.
+    panel_top : float
+        Room above the rows of a panel.
     label_width, name_width : float
         Room for the labels of leaves and for the names of sub-trees.
+    foot : float
+        Room below the rows of a panel.
     legend_height : float
-        Room for the legend at the foot of a page.
+        Room for the legend at the foot of the paper.
     """
 
     page_width: float
+    page_height: float | None
     panel_lefts: tuple[float, ...]
     panel_width: float
     panel_top: float
@@ -85,6 +69,7 @@ class PageGrid:
     name_left: float
     label_width: float
     name_width: float
+    foot: float
     legend_height: float
 
 
@@ -97,6 +82,24 @@ def text_sizes(settings: FigureSettings) -> list[float]:
     return [largest - i * _SIZE_STEP_PT for i in range(n_steps + 1)]
 
 
+def page_size(settings: FigureSettings) -> tuple[float, float | None]:
+    """Width and height of a page in points; no height if it is as tall as needed."""
+    if settings.page == "tall":
+        return settings.width_mm * POINTS_PER_MM, None
+    width, height = _PAGES_MM[settings.page]
+    return width * POINTS_PER_MM, height * POINTS_PER_MM
+
+
+def cell_width(size: float) -> float:
+    """Width of a cell of a strip, in points: room for the strip's title above it."""
+    return max(_CELL_PT, 1.15 * size - CELL_GAP_PT)
+
+
+def axis_room(size: float, *, is_top_down: bool) -> float:
+    """Room for the axis of merge heights, in points: below rows, or before those top down."""
+    return _AXIS_PT + (_TURNED_AXIS_EMS if is_top_down else _AXIS_EMS) * size
+
+
 def divide_page(
     settings: FigureSettings,
     size: float,
@@ -104,8 +107,13 @@ def divide_page(
     longest_label: float,
     strip_titles: Sequence[str],
     n_lanes: int,
+    name_width: float | None = None,
+    legend_height: float = 0.0,
+    is_top_down: bool = False,
 ) -> PageGrid | None:
     """Divide the width of a page between tree, strips, labels and names of sub-trees.
+
+    Where all labels are short, the tree takes the room that they leave.
 
     Parameters
     ----------
@@ -115,118 +123,60 @@ def divide_page(
         Width of the longest label on one line, in points.
     n_lanes : int
         Lanes of brackets; 0 if no sub-tree is named.
+    name_width : float, optional
+        Room for names of sub-trees; by default a sixth of the panel.
+    legend_height : float
+        Room for the legend at the foot of the paper; of a page top down it is lost to the
+        panels' width.
 
     Returns
     -------
     PageGrid or None
-        None if too little room is left for the labels. The height of the legend is not
-        known before its width is; it is left at 0.
+        None if too little room is left for the labels.
     """
-    page_width = POINTS_PER_MM * (
-        settings.width_mm if settings.page == "tall" else _PAGES_MM[settings.page][0]
-    )
+    page_width, page_height = page_size(settings)
+    lost = legend_height if is_top_down else 0.0
     n_columns = settings.columns
-    inner = page_width - 2 * MARGIN_PT - (n_columns - 1) * _GUTTER_PT
-    panel_width = inner / n_columns
-    tree_width = 0.26 * panel_width
-    bar_left = tree_width + PAD_PT
-    strip_left = bar_left + 4.0 + text_width("C88", size) + PAD_PT
-    cell_width = max(_CELL_PT, 1.15 * size - CELL_GAP_PT)  # room for the title above
-    strips_width = len(strip_titles) * (cell_width + CELL_GAP_PT)
-    label_left = strip_left + strips_width + (PAD_PT if strip_titles else 0.0)
-    name_width = min(0.17 * panel_width, 90.0) if n_lanes else 0.0
+    panel_width = (page_width - 2 * MARGIN_PT - (n_columns - 1) * _GUTTER_PT - lost) / n_columns
+    bar_gap = 4.0 + text_width("C88", size) + PAD_PT
+    strips_width = len(strip_titles) * (cell_width(size) + CELL_GAP_PT)
+    between = PAD_PT + bar_gap + strips_width + (PAD_PT if strip_titles else 0.0)
+    if not n_lanes:
+        name_width = 0.0
+    elif name_width is None:
+        name_width = min(0.17 * panel_width, 90.0)
     right = n_lanes * LANE_PT + name_width + (2 * PAD_PT if n_lanes else 0.0)
-    label_width = panel_width - label_left - right
+    tree_width = _TREE_SHARE * panel_width
+    label_width = panel_width - tree_width - between - right
     if label_width < min(longest_label, _MIN_LABEL_CHARACTERS * text_width("n", size)):
         return None
+    spare = max(0.0, label_width - longest_label - 1.0)  # a hair, lest rounding wraps a label
+    wider = max(tree_width, min(tree_width + spare, _MOST_TREE_SHARE * panel_width))
+    label_width -= wider - tree_width
+    if is_top_down and page_height is None:  # nothing below short labels needs the page
+        unused = max(0.0, label_width - longest_label - 1.0)
+        label_width, panel_width = label_width - unused, panel_width - unused
+        page_width -= n_columns * unused
+    bar_left = wider + PAD_PT
+    label_left = wider + between
     bracket_left = label_left + min(label_width, longest_label) + PAD_PT
     header = max((text_width(title, size) for title in strip_titles), default=0.0) + PAD_PT
+    axis = axis_room(size, is_top_down=is_top_down)
     return PageGrid(
         page_width=page_width,
+        page_height=page_height,
         panel_lefts=tuple(MARGIN_PT + i * (panel_width + _GUTTER_PT) for i in range(n_columns)),
         panel_width=panel_width,
-        panel_top=MARGIN_PT + header,
-        tree_width=tree_width,
+        panel_top=MARGIN_PT + (max(header, axis) if is_top_down else header),
+        tree_width=wider,
         bar_left=bar_left,
-        strip_left=strip_left,
-        cell_width=cell_width,
+        strip_left=bar_left + bar_gap,
+        cell_width=cell_width(size),
         label_left=label_left,
         bracket_left=bracket_left,
         name_left=bracket_left + n_lanes * LANE_PT + PAD_PT,
         label_width=label_width,
         name_width=name_width,
-        legend_height=0.0,
+        foot=MARGIN_PT + (0.0 if is_top_down else axis + legend_height),
+        legend_height=legend_height,
     )
-
-
-def stack_rows(
-    texts: Mapping[str, str], label_width: float, size: float, *, min_height: float = 0.0
-) -> tuple[Row, ...]:
-    """Stack leaves from top to bottom, each as tall as its wrapped label.
-
-    Parameters
-    ----------
-    texts : mapping of str to str
-        Label of every paper, in leaf order.
-    min_height : float
-        Height that all rows together must reach, in points; white space is added between.
-    """
-    rows = []
-    top = 0.0
-    lines_of = {key: wrap(text, label_width, size) for key, text in texts.items()}
-    heights = {key: size * (len(n) * LINE_SPACING + _ROW_GAP) for key, n in lines_of.items()}
-    more = max(0.0, min_height - sum(heights.values())) / len(heights)
-    for key, lines in lines_of.items():
-        bottom = top + heights[key] + more
-        rows.append(Row(paper_key=key, lines=lines, top=top, bottom=bottom))
-        top = bottom
-    return tuple(rows)
-
-
-def deal_panels(
-    rows: Sequence[Row], settings: FigureSettings, grid: PageGrid, size: float
-) -> tuple[tuple[Panel, ...], float] | None:
-    """Deal rows into the columns of pages.
-
-    Returns
-    -------
-    panels : tuple of Panel
-    page_height : float
-        In points. Instead of both, None if header, legend and one row fill a page.
-    """
-    total = rows[-1].bottom
-    around = grid.panel_top + _AXIS_PT + _AXIS_EMS * size + grid.legend_height + MARGIN_PT
-    tallest_row = max(row.bottom - row.top for row in rows)
-    if settings.page == "tall":
-        room = _TALLEST_PAGE_PT - around - tallest_row
-        if room < tallest_row:
-            return None
-        n_pages = math.ceil(total / settings.columns / room)
-        n_panels = n_pages * settings.columns
-        capacity = total / n_panels + (tallest_row if n_panels > 1 else 1.0)
-        page_height = capacity + around
-    else:
-        page_height = _PAGES_MM[settings.page][1] * POINTS_PER_MM
-        capacity = page_height - around
-        if capacity < tallest_row:
-            return None
-        if total <= settings.columns * capacity:  # balance the columns of a single page
-            capacity = min(capacity, total / settings.columns + tallest_row)
-    panels: list[Panel] = []
-    first = 0
-    for i, row in enumerate(rows):
-        is_last = i == len(rows) - 1
-        if is_last or rows[i + 1].bottom - rows[first].top > capacity:
-            page, column = divmod(len(panels), settings.columns)
-            panels.append(
-                Panel(
-                    page=page,
-                    column=column,
-                    first_row=first,
-                    last_row=i,
-                    top=rows[first].top,
-                    bottom=row.bottom,
-                )
-            )
-            first = i + 1
-    return tuple(panels), page_height

@@ -1,7 +1,7 @@
 """Annotation strips: the taxonomy beside the leaves, and the legend that explains them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from survey_tools.figures.style import PALETTE, clean, shorten, text_width, wrap
@@ -40,22 +40,28 @@ class Swatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripColumn:
-    """An annotation strip: one taxonomy axis.
+    """An annotation strip: a taxonomy axis, or the years, venues or support of the papers.
 
     Attributes
     ----------
     labels : tuple of str
         Titles of the axis's labels.
+    swatches : tuple of Swatch, one a label
+        How cells with the label are filled.
     otherwise : str
         Name of the class of papers without a label.
     cells : tuple of tuple of int, or None
-        For every row the indices of its labels; None for a paper not filed.
+        For every row the indices of its labels; None for a paper of which nothing is known.
+    unknown : str
+        What the legend calls None.
     """
 
     title: str
     labels: tuple[str, ...]
+    swatches: tuple[Swatch, ...]
     otherwise: str
     cells: tuple[tuple[int, ...] | None, ...]
+    unknown: str = "not filed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +81,18 @@ def label_swatch(label: int, n_labels: int) -> Swatch:
     return Swatch(face=PALETTE[colour], hatch=_HATCHES[hatch])
 
 
-def build_strips(tree: Tree, taxonomy: Taxonomy) -> tuple[StripColumn, ...]:
-    """Give every axis a strip, cells in leaf order.
+def build_strips(
+    tree: Tree, taxonomy: Taxonomy, *, axis_names: Collection[str] | None = None
+) -> tuple[StripColumn, ...]:
+    """Give every axis a strip, or only those named, cells in leaf order.
 
     An axis with more labels than colours and hatches can tell apart is left out, with a
     warning in the log.
     """
     strips = []
     for axis in taxonomy.axes:
+        if axis_names is not None and axis.name not in axis_names:
+            continue
         if len(axis.labels) > _N_SWATCHES:
             logger.warning(
                 "dendrogram: axis %s has %d labels, more than the %d that a strip can tell "
@@ -93,11 +103,13 @@ def build_strips(tree: Tree, taxonomy: Taxonomy) -> tuple[StripColumn, ...]:
             )
             continue
         index = {label.name: i for i, label in enumerate(axis.labels)}
+        n_labels = len(axis.labels)
         sets = taxonomy.label_sets(axis.name)
         strips.append(
             StripColumn(
                 title=shorten(axis.title, _TITLE_EMS, 1.0),
                 labels=tuple(clean(label.title) for label in axis.labels),
+                swatches=tuple(label_swatch(i, n_labels) for i in range(n_labels)),
                 otherwise=clean(axis.otherwise),
                 cells=tuple(
                     tuple(index[label] for label in sets[key]) if key in sets else None
@@ -116,11 +128,21 @@ def build_legend(
     width: float,
     cell_width: float,
     size: float,
+    has_bands: bool = False,
+    notes: Sequence[str] = (),
 ) -> tuple[tuple[LegendEntry, ...], ...]:
-    """Explain cluster bars, codes and strips in lines no wider than ``width`` points."""
+    """Explain cluster bars, codes and strips in lines no wider than ``width`` points.
+
+    Parameters
+    ----------
+    notes : sequence of str
+        What else a reader must know, said before the strips.
+    """
     parts = ["coloured bars: clusters of the cut" + (" (dashed)" if has_cut_line else "")]
     if has_names:
-        parts.append("circled letters: named sub-trees (papers, J = Jaccard score of the match)")
+        marks = "bands and circled letters" if has_bands else "circled letters"
+        parts.append(f"{marks}: named sub-trees (papers, J = Jaccard score of the match)")
+    parts += notes
     lines: list[tuple[LegendEntry, ...]] = [
         (LegendEntry(text=text, swatch=None, x=0.0),)
         for text in wrap("; ".join(parts), width, size)
@@ -142,20 +164,24 @@ def build_legend(
 def _strip_entries(strips: Sequence[StripColumn]) -> list[tuple[str, Swatch | None]]:
     """List what the legend says of the strips: axes with one label together, then the others."""
     entries: list[tuple[str, Swatch | None]] = [("strips:", None)] if strips else []
-    lone: dict[tuple[str, str], list[str]] = {}
+    lone: dict[tuple[str, Swatch, str], list[StripColumn]] = {}
     for strip in strips:
         if len(strip.labels) == 1:
-            lone.setdefault((strip.labels[0], strip.otherwise), []).append(strip.title)
-    for (label, otherwise), titles in lone.items():
+            key = (strip.labels[0], strip.swatches[0], strip.otherwise)
+            lone.setdefault(key, []).append(strip)
+    for (label, swatch, otherwise), alike in lone.items():
         if len(lone) > 1:
-            entries.append((f"{', '.join(titles)}:", None))
-        entries += [(label, label_swatch(0, 1)), (otherwise, Swatch(face="white"))]
+            entries.append((f"{', '.join(strip.title for strip in alike)}:", None))
+        entries.append((label, swatch))
+        if any(() in strip.cells for strip in alike):
+            entries.append((otherwise, Swatch(face="white")))
     for strip in strips:
-        if (n_labels := len(strip.labels)) > 1:
+        if len(strip.labels) > 1:
             entries.append((f"{strip.title}:", None))
-            entries += [(label, label_swatch(i, n_labels)) for i, label in enumerate(strip.labels)]
+            entries += zip(strip.labels, strip.swatches, strict=True)
             if () in strip.cells:
                 entries.append((strip.otherwise, Swatch(face="white")))
-    if any(None in strip.cells for strip in strips):
-        entries.append(("not filed", Swatch(face="white", is_struck=True)))
+    unknown = dict.fromkeys(strip.unknown for strip in strips if None in strip.cells)
+    if unknown:
+        entries.append((" or ".join(unknown), Swatch(face="white", is_struck=True)))
     return entries

@@ -74,19 +74,23 @@ class SnapshotWay:
         is_plain = self._path.suffix not in (".gz", ".zip")
         with collector_paused():
             while cut is None:
-                batch = []
+                records: list[ArxivRecord] = []
+                bad: list[MalformedEntry] = []
+                n_line = 0
                 try:
                     for line in islice(lines, _N_LINES):
-                        batch.append(line)  # noqa: PERF402  the lines before an error must be kept
-                except DataError as error:
+                        n_line, n_line_bytes, content = line
+                        n_bytes += n_line_bytes
+                        if isinstance(content, ArxivRecord):
+                            records.append(content)
+                        else:
+                            bad.append(content)
+                except DataError as error:  # the lines before it are kept
                     cut = error
-                if not batch:
+                if not n_line:
                     break
-                records = [line.content for line in batch if isinstance(line.content, ArxivRecord)]
-                bad = [line.content for line in batch if isinstance(line.content, MalformedEntry)]
-                n_bytes += sum(line.n_bytes for line in batch)
                 n_bad += len(bad)
-                progress = {"n_lines": batch[-1].n_line, "n_bytes": n_bytes, "n_bad": n_bad}
+                progress = {"n_lines": n_line, "n_bytes": n_bytes, "n_bad": n_bad}
                 desk.stored += desk.ledger.put_lines(window, records, bad, progress)
                 desk.n_received += len(records)
                 desk.as_of = max(desk.as_of, *(record.as_of for record in records), "")

@@ -13,6 +13,7 @@ References
 import re
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from survey_tools.arxiv_id import parse_arxiv_id
@@ -207,8 +208,10 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
     journal = fields.journal_ref
     if not fields.versions:
         raise ValueError("no version")
-    by_number = {v.number: v for v in (_read_version(*each) for each in fields.versions)}
-    versions = [by_number[number] for number in sorted(by_number)]
+    versions = [_read_version(*each) for each in fields.versions]
+    if len(versions) > 1:
+        by_number = {version.number: version for version in versions}
+        versions = [by_number[number] for number in sorted(by_number)]
     last = versions[-1]
     if is_withdrawal(comment, abstract) and not last.withdrawn:
         last = Version(number=last.number, submitted=last.submitted, withdrawn=True)
@@ -220,7 +223,8 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
     authors = split_authors(fields.authors)
     if not authors:
         raise ValueError("no author")
-    if not fields.categories.split():
+    categories = tuple(fields.categories.split())
+    if not categories:
         raise ValueError("no category")
     return ArxivRecord(
         arxiv_id=fields.arxiv_id,
@@ -228,11 +232,11 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
         title=title,
         abstract=abstract,
         authors=authors,
-        categories=tuple(fields.categories.split()),
+        categories=categories,
         versions=tuple(versions),
         comment=comment,
         journal_ref=(normalise_text(journal) or None) if journal else None,
-        doi=next(iter((fields.doi or "").split()), None),  # a snapshot may hold several
+        doi=next(iter(fields.doi.split()), None) if fields.doi else None,  # there may be several
         license_url=(fields.license_url or "").strip() or None,
         withdrawn=last.withdrawn,
         as_of=as_of,
@@ -247,14 +251,20 @@ def build_record(fields: RawFields, *, as_of: str) -> ArxivRecord:
 
 
 def _read_version(name: str, date: str, source_type: str) -> Version:
-    number = name.strip().removeprefix("v")
-    if not (number.isdecimal() and len(number) < 5 and int(number)):
-        raise ValueError(f"version {name!r} is no version")
+    number = _read_number(name)
     try:
         submitted = normalise_date(date)
     except ValueError:
         raise ValueError(f"date {date!r} of version {name} is no date") from None
-    return Version(number=int(number), submitted=submitted, withdrawn="I" in source_type)
+    return Version(number=number, submitted=submitted, withdrawn="I" in source_type)
+
+
+@lru_cache(maxsize=1000)
+def _read_number(name: str) -> int:
+    number = name.strip().removeprefix("v")
+    if not (number.isdecimal() and len(number) < 5 and int(number)):
+        raise ValueError(f"version {name!r} is no version")
+    return int(number)
 
 
 def _malformed(element: Element, reason: str) -> MalformedEntry:

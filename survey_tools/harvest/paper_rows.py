@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_json
+
 from survey_tools.harvest.record import ArxivRecord, Version, is_withdrawal
 from survey_tools.tex import title_key
 
@@ -133,7 +135,7 @@ def _row_of(record: ArxivRecord) -> tuple[Any, ...]:
         record.license_url,
         record.withdrawn,
         record.as_of,
-        json.dumps(record.raw, ensure_ascii=False) if record.raw else None,
+        to_json(record.raw).decode() if record.raw else None,
         key.replace(" ", ""),
         None if is_plain else key,
     )

@@ -37,7 +37,7 @@ _RFC_DATE = re.compile(
 )
 _PARENTHESIS = re.compile("[()]")
 _SUFFIX = re.compile(r"(?:jr|sr)\.?|[ivx]+", re.IGNORECASE)
-_SEPARATOR = re.compile(r"\s*(?:,\s*and\s|,|;|\s+and\s)\s*")
+_SEPARATORS = (",and ", " and ", ";")  # beside the comma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,8 @@ def is_withdrawal(comment: str | None, abstract: str) -> bool:
     of an abstract is read: a paper about withdrawn drugs is not withdrawn.
     """
     texts = (comment or "", abstract[:60])
-    return any("ithdrawn" in text.lower() and _NOTICE.search(text) for text in texts)
+    may_be = "ithdrawn" in " ".join(texts).lower()  # seldom; the pattern takes its time
+    return may_be and any(_NOTICE.search(text) for text in texts)
 
 
 def split_authors(text: str) -> tuple[str, ...]:
@@ -153,12 +154,14 @@ def split_authors(text: str) -> tuple[str, ...]:
     text = normalise_text(text)
     if "(" in text or ")" in text:
         text = _drop_parentheses(text)
+    for separator in _SEPARATORS:
+        text = text.replace(separator, ",")
     names: list[str] = []
-    for part in _SEPARATOR.split(text):
-        name = " ".join(part.split())
+    for part in text.split(","):
+        name = part.strip()
         if not name:
             continue
-        if names and _SUFFIX.fullmatch(name):
+        if names and " " not in name and _SUFFIX.fullmatch(name):
             names[-1] = f"{names[-1]} {name}"
         else:
             names.append(name)
@@ -189,6 +192,9 @@ def normalise_date(text: str) -> str:
     ValueError
         If it is no date-time.
     """
+    if match := _RFC_DATE.fullmatch(text):  # six times as fast as the general parser
+        day, clock = match.groups()
+        return f"{_iso_day(day)}T{clock}Z"
     try:
         return _to_iso(text.strip())
     except (OverflowError, TypeError, IndexError) as error:
@@ -196,8 +202,6 @@ def normalise_date(text: str) -> str:
 
 
 def _to_iso(text: str) -> str:
-    if match := _RFC_DATE.fullmatch(text):  # five times as fast as the general parser
-        return f"{_iso_day(match[1])}T{match[2]}Z"
     is_iso = text[:4].isdigit()
     when = datetime.fromisoformat(text) if is_iso else parsedate_to_datetime(text)
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
@@ -219,12 +223,16 @@ def keep_raw(fields: Iterable[tuple[str, str, str]]) -> tuple[tuple[str, str], .
     Control characters count as white space here.
     """
     return tuple(
-        (name, raw) for name, raw, normalised in fields if _is_rewritten(name, raw, normalised)
+        [(name, raw) for name, raw, normalised in fields if _is_rewritten(name, raw, normalised)]
     )
 
 
 def _is_rewritten(name: str, raw: str, normalised: str) -> bool:
-    """Tell whether a text was changed; what cannot have been is not compared, for speed."""
-    if "\\" not in raw and is_normalized("NFC", raw) and not (name == "authors" and "(" in raw):
+    """Tell whether a text was changed; what is known without comparing is not compared."""
+    has_tex = "\\" in raw
+    if has_tex and raw.count("\\") > normalised.count("\\"):  # an accent decoded is one less
+        return True
+    is_composed = raw.isascii() or is_normalized("NFC", raw)
+    if is_composed and not (name == "authors" and (has_tex or "(" in raw)):
         return False
     return " ".join(raw.split()) != normalised

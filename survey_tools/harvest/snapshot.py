@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -32,6 +33,7 @@ __all__ = ["SnapshotLine", "read_snapshot"]
 
 _N_LINE_BYTES = 8 * 2**20  # the longest record of arXiv has some 200 KB (author lists)
 _N_SHOWN = 2000  # bytes of a bad line that are kept
+_N_BUFFER_BYTES = 2**18  # read at once; a line has some 2,000
 
 
 class SnapshotLine(NamedTuple):
@@ -75,7 +77,7 @@ def read_snapshot(path: Path, *, n_skipped: int = 0) -> Iterator[SnapshotLine]:
                 while not is_whole and (rest := lines.readline(_N_LINE_BYTES)):
                     n_bytes += len(rest)
                     is_whole = rest.endswith(b"\n")
-                if n_line > n_skipped and line.strip():
+                if n_line > n_skipped and not line.isspace():
                     if n_bytes > len(line):
                         problem = f"line {n_line:,}: {n_bytes:,} bytes; no record is as long"
                         content: ArxivRecord | MalformedEntry = _bad(line, problem)
@@ -100,7 +102,7 @@ def read_snapshot(path: Path, *, n_skipped: int = 0) -> Iterator[SnapshotLine]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=_N_BUFFER_BYTES) as file:
         head = file.read(4)
         file.seek(0)
         if head.startswith(b"\x1f\x8b"):
@@ -112,7 +114,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
                 if len(members) != 1:
                     raise DataError(f"{path}: holds {len(members)} files; a snapshot holds one")
                 with archive.open(members[0]) as member:
-                    yield io.BufferedReader(member, 2**20)  # type: ignore[type-var]
+                    yield io.BufferedReader(member, _N_BUFFER_BYTES)  # type: ignore[type-var]
         else:
             yield file
 
@@ -120,7 +122,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 def _read_line(line: bytes, n_line: int) -> ArxivRecord | MalformedEntry:
     line = line.removeprefix(b"\xef\xbb\xbf")
     try:
-        data = from_json(line)
+        data = from_json(line, cache_strings="keys")  # values seldom come twice
     except ValueError as error:
         return _bad(line, f"line {n_line:,}: no JSON ({error})")
     if not isinstance(data, dict):
@@ -145,8 +147,9 @@ def _record_of(data: dict[str, Any]) -> ArxivRecord:
     arxiv_id = data["id"]
     if not isinstance(arxiv_id, str):
         raise TypeError(f"id {arxiv_id!r} is no text; was it once read as a number?")
-    if not is_day(data["update_date"]):
-        raise ValueError(f"update_date {data['update_date']!r} is no day")
+    day = data["update_date"]
+    if not (isinstance(day, str) and _is_day(day)):
+        raise ValueError(f"update_date {day!r} is no day")
     return build_record(
         RawFields(
             arxiv_id=_base_id(arxiv_id),
@@ -160,8 +163,11 @@ def _record_of(data: dict[str, Any]) -> ArxivRecord:
             doi=data.get("doi"),
             license_url=data.get("license"),
         ),
-        as_of=data["update_date"],
+        as_of=day,
     )
+
+
+_is_day = lru_cache(maxsize=20_000)(is_day)  # arXiv has some 13,000 days
 
 
 def _base_id(text: str) -> str:

@@ -1,9 +1,9 @@
 """The set-up paragraph: all that a method section must state, ready to be pasted."""
 
 from survey_tools.errors import count
-from survey_tools.linkage.routes import orders_optimally
+from survey_tools.linkage.routes import leaf_order_of, needs_matrix
 from survey_tools.results import StudyResult
-from survey_tools.settings import TextSettings, printed_name
+from survey_tools.settings import ClusteringSettings, TextSettings, printed_name
 from survey_tools.text import Features, count_text_sources
 
 __all__ = ["write_setup"]
@@ -92,19 +92,51 @@ def _describe_tree(result: StudyResult) -> str:
         where = f"into {count(cut.n_clusters, 'cluster')}"
     elif cut.height is not None:
         where = f"at height {cut.height!r}, which gives {n_obtained}"
+    elif cut.gap:
+        where = (
+            f"in the widest gap between merge heights that leaves {cut.fewest} to {cut.most} "
+            f"clusters, which gives {n_obtained}"
+        )
+    elif cut.silhouette:
+        where = (
+            f"where the mean silhouette of {cut.fewest} to {cut.most} clusters is greatest, which "
+            f"gives {n_obtained}"
+        )
     else:
         where = (
             f"at inconsistency {cut.inconsistency!r} (depth {cut.inconsistency_depth}), which "
             f"gives {n_obtained}"
         )
-    order = "of two sub-trees the one merged earlier comes first"
-    if orders_optimally(clustering, len(result.corpus)):
-        order = "leaves are ordered so that neighbours are as near as the tree allows"
+    n_papers = len(result.corpus)
+    order = {
+        "merge": "of two sub-trees the one merged earlier comes first",
+        "ends": "each merge brings the nearest ends of its two sub-trees together (Gruvaeus and "
+        "Wainer)",
+        "optimal": "leaves are ordered so that neighbours are as near as the tree allows",
+    }[leaf_order_of(clustering, n_papers)]
     linkage, metric = printed_name(clustering.linkage), printed_name(clustering.metric)
+    how = "computed from the rows, of equal distances the first by key, merge heights rounded"
+    if needs_matrix(clustering, n_papers):
+        n_decimals = 12 if clustering.precision == "float64" else 6
+        how = f"rounded to {n_decimals} decimals, merge heights rounded"
+    program = " (scipy)" if needs_matrix(clustering, n_papers) else ""
+    certified = f" {result.certificate.verdict}" if result.certificate is not None else ""
     return (
-        f"Papers, sorted by key, are merged by {linkage} linkage on {metric} distances rounded to "
-        f"12 decimals, merge heights rounded to 10 (scipy), {order}, and the tree is cut {where}."
+        f"{_describe_rows(clustering)}Papers, sorted by key, are merged by {linkage} linkage on "
+        f"{metric} distances {how} to 10{program}, {order}, and the tree is cut {where}.{certified}"
     )
+
+
+def _describe_rows(clustering: ClusteringSettings) -> str:
+    """Say what is clustered, where it is not the weighted terms."""
+    if clustering.rows == "lsa":
+        return (
+            f"Weighted terms are reduced to {clustering.n_components} dimensions by truncated SVD "
+            "(latent semantic analysis) and normalised again. "
+        )
+    if clustering.rows == "embeddings":
+        return "Instead of terms, vectors from outside are clustered; terms describe clusters. "
+    return ""
 
 
 def _describe_crosscheck(result: StudyResult) -> str:

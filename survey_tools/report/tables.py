@@ -31,12 +31,14 @@ def paper_table(result: StudyResult) -> pd.DataFrame:
     silhouette = {key: s for c in result.clusters for key, s in c.silhouette_of.items()}
     has_silhouette = any(cluster.silhouette is not None for cluster in result.clusters)
     medoids = {cluster.medoid for cluster in result.clusters}
+    number_of = {key: number for number, key in enumerate(result.corpus.keys, start=1)}
     rows = []
     for place, key in enumerate(result.tree.keys_in_leaf_order, start=1):
         paper = result.corpus[key]
         rows.append(
             {
                 "leaf": place,
+                "number": number_of[key],
                 "paper_key": key,
                 "cluster": group_of[key],
                 "is_medoid": key in medoids,

@@ -14,8 +14,9 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from survey_tools.figures.dendrogram import _bracket_line, draw_dendrogram
+from survey_tools.figures.dendrogram import draw_dendrogram
 from survey_tools.figures.layout import DendrogramLayout
+from survey_tools.figures.name_marks import bracket_line
 from survey_tools.figures.strips import label_swatch
 from survey_tools.figures.style import INK, PALETTE, clean
 from survey_tools.taxonomy import Taxonomy
@@ -396,8 +397,8 @@ def test_a_bracket_stays_open_where_a_page_cuts_it() -> None:
     assert layout.n_pages > 2
     first, middle, last = layout.panels[0], layout.panels[1], layout.panels[-1]
     bracket = layout.brackets[0]
-    assert len(_bracket_line(bracket, first, 5.0, -2.5)) == 3
-    assert _bracket_line(bracket, middle, 5.0, -2.5) == [(5.0, middle.top), (5.0, middle.bottom)]
-    assert len(_bracket_line(bracket, last, 5.0, -2.5)) == 3
+    assert len(bracket_line(bracket, first, 5.0, -2.5)) == 3
+    assert bracket_line(bracket, middle, 5.0, -2.5) == [(5.0, middle.top), (5.0, middle.bottom)]
+    assert len(bracket_line(bracket, last, 5.0, -2.5)) == 3
     whole, _, _ = make_layout(tree, names={"all": tree.paper_keys})
-    assert len(_bracket_line(whole.brackets[0], whole.panels[0], 5.0, -2.5)) == 4
+    assert len(bracket_line(whole.brackets[0], whole.panels[0], 5.0, -2.5)) == 4

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_tools.corpus import Corpus
+from survey_tools.cuts import cut
 from survey_tools.errors import ParameterError
 from survey_tools.figures.layout import DendrogramLayout, layout_dendrogram
 from survey_tools.figures.strips import LegendEntry, Swatch, label_swatch
@@ -18,7 +19,7 @@ from survey_tools.paper import Paper
 from survey_tools.settings import FigureSettings
 from survey_tools.subtrees import SubtreeFile, SubtreeName, attach_names
 from survey_tools.taxonomy import Taxonomy
-from survey_tools.tree import Tree, cut
+from survey_tools.tree import Tree
 
 TaxonomyBuilder = Callable[..., Taxonomy]
 # the tree of three leaves that is worked out by hand below
@@ -406,3 +407,22 @@ def test_text_is_made_a_little_smaller_to_save_a_page() -> None:
         saved.append(layout.n_pages < fixed.n_pages)
     assert any(saved)
     assert not all(saved)
+
+
+@pytest.mark.parametrize("leaf_label", ["number", "number-title", "key"])
+def test_numbers_at_the_leaves_are_explained_in_the_legend(leaf_label: str) -> None:
+    """The first lines say what [n] means, where it is written."""
+    layout, _, _ = make_layout(make_tree(4), leaf_label=leaf_label)
+    words = " ".join(entry.text for line in layout.legend for entry in line)
+    assert ("[n]: papers by their number" in words) == (leaf_label != "key")
+
+
+def test_the_tree_takes_the_room_that_short_labels_leave() -> None:
+    """With keys for labels the branches are longer, and no label is wrapped for it."""
+    tree = make_tree(8, 1)
+    titles = ["A title that is wider than the room for labels " * 4] * 8
+    long, _, _ = make_layout(tree, titles)
+    short, _, _ = make_layout(tree, titles, leaf_label="key")
+    assert short.grid.tree_width > 2 * long.grid.tree_width
+    assert all(len(row.lines) == 1 for row in short.rows)
+    assert short.grid.bracket_left <= short.grid.panel_width

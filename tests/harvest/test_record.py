@@ -19,6 +19,7 @@ from survey_tools.harvest.record import (
     split_authors,
 )
 from survey_tools.paper import Paper
+from survey_tools.tex import normalise_text
 
 RECORD = ArxivRecord(
     arxiv_id="2501.00042",
@@ -156,6 +157,8 @@ def test_a_date_beyond_the_calendar_is_no_date(text: str) -> None:
         ("A. Alpha, B. Beta, and C. Gamma", ("A. Alpha", "B. Beta", "C. Gamma")),
         ("A. Alpha, B. Beta and C. Gamma", ("A. Alpha", "B. Beta", "C. Gamma")),
         ("A. Alpha; B. Beta", ("A. Alpha", "B. Beta")),
+        ("A. Alpha; B. Beta; and C. Gamma", ("A. Alpha", "B. Beta", "C. Gamma")),
+        ("A. Alpha ,and B. Beta", ("A. Alpha", "B. Beta")),
         ("A. Alpha,B. Beta,", ("A. Alpha", "B. Beta")),
         ("A. Alpha\n  and B.\n Beta", ("A. Alpha", "B. Beta")),
         ("Alexander Sand, Wanda Andrews", ("Alexander Sand", "Wanda Andrews")),
@@ -266,3 +269,13 @@ def test_raw_text_is_kept_where_more_than_white_space_changed() -> None:
         ("authors", "A. Alpha (Here)"),
         ("comment", "cafe\u0301"),
     )
+
+
+def test_macros_that_stay_do_not_make_a_text_rewritten() -> None:
+    """Only an accent that was decoded does, also beside macros that stay."""
+    plain, accented = "$O(\\log n)$\n\\emph{now}", '\\emph{na\\"ive}\n$\\alpha$'
+    fields = [
+        ("title", plain, normalise_text(plain)),
+        ("abstract", accented, normalise_text(accented)),
+    ]
+    assert keep_raw(fields) == (("abstract", accented),)

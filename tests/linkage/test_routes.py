@@ -7,17 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import pdist, squareform
 
 from survey_tools.corpus import Corpus
-from survey_tools.distances import Distances, measure_distances
+from survey_tools.cuts import cut
+from survey_tools.distances import (
+    DenseRowDistances,
+    Distances,
+    SparseRowDistances,
+    measure_distances,
+)
 from survey_tools.errors import ParameterError
-from survey_tools.linkage.routes import build_tree
+from survey_tools.linkage.routes import build_tree, choose_distances, needs_matrix
 from survey_tools.paper import Paper
 from survey_tools.settings import ClusteringSettings, TextSettings
 from survey_tools.text import build_features
-from survey_tools.tree import Tree, cut, to_newick
+from survey_tools.tree import same_merges
+from survey_tools.tree_formats import to_newick
 
 ANY_METRIC = ("average", "complete", "single", "weighted")
 CENTROID_BASED = ("ward", "centroid", "median")
@@ -43,11 +51,6 @@ def settle(linkage: str, metric: str = "euclidean", order: str = "merge") -> Clu
 def as_sets(codes: NDArray[np.intp]) -> set[frozenset[int]]:
     """Return flat clusters as sets of places, whatever their numbers."""
     return {frozenset(np.flatnonzero(codes == code).tolist()) for code in set(codes.tolist())}
-
-
-def list_papers_of_nodes(tree: Tree) -> set[frozenset[str]]:
-    """Return the papers of every inner node."""
-    return {frozenset(subtree.paper_keys) for subtree in tree.subtrees()}
 
 
 @pytest.mark.parametrize(("linkage", "metric"), PAIRINGS)
@@ -194,58 +197,17 @@ def test_order_of_the_file_changes_nothing(shuffled: list[int]) -> None:
     assert len(written) == 1
 
 
-def measure_walk(tree: Tree, square: NDArray[np.float64]) -> float:
-    """Sum the distances of papers that stand next to each other."""
-    order = tree.leaf_order
-    return float(square[order[:-1], order[1:]].sum())
-
-
-def list_rotations(tree: Tree) -> list[Tree]:
-    """Return the tree with its merges turned in all possible ways."""
-    n_merges = len(tree.heights)
-    return [
-        Tree(
-            paper_keys=tree.paper_keys,
-            children=np.where(np.array(turned)[:, None], tree.children[:, ::-1], tree.children),
-            heights=tree.heights,
-        )
-        for turned in product([False, True], repeat=n_merges)
-    ]
-
-
-@pytest.mark.parametrize("linkage", [*ANY_METRIC, *CENTROID_BASED])
-@given(seed=st.integers(0, 2**32 - 1), n_papers=st.integers(2, 7))
-def test_optimal_order_is_the_best_of_all_rotations(linkage: str, seed: int, n_papers: int) -> None:
-    """No other way to turn the merges brings neighbouring leaves nearer."""
-    square = squareform(pdist(np.random.default_rng(seed).random((n_papers, 3))))
-    plain = build_tree(build_distances(square), settle(linkage, order="merge"))
-    best = build_tree(build_distances(square), settle(linkage, order="optimal"))
-    assert list_papers_of_nodes(best) == list_papers_of_nodes(plain)
-    assert np.array_equal(best.heights, plain.heights)
-    walks = [measure_walk(tree, square) for tree in list_rotations(plain)]
-    assert measure_walk(best, square) == pytest.approx(min(walks), abs=1e-12)
-
-
-def test_optimal_order_shortens_the_walk_of_the_bundled_survey(mim_corpus: Corpus) -> None:
-    """Neighbouring leaves are nearer than in merge order, and no cluster changes."""
-    distances = measure_distances(build_features(mim_corpus, TextSettings()), "euclidean")
-    plain = build_tree(distances, settle("ward", order="merge"))
-    best = build_tree(distances, settle("ward", order="optimal"))
-    assert measure_walk(best, distances.square) < 0.99 * measure_walk(plain, distances.square)
-    assert list_papers_of_nodes(best) == list_papers_of_nodes(plain)
-
-
 def test_automatic_order_is_optimal_for_few_papers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Automatic means optimal up to the limit and merge order above it."""
+    """Automatic means optimal up to the limit, and the order by ends above it."""
     square = squareform(pdist(np.random.default_rng(3).random((12, 3))))
     trees = {
         order: to_newick(build_tree(build_distances(square), settle("average", order=order)))
-        for order in ("auto", "optimal", "merge")
+        for order in ("auto", "optimal", "ends", "merge")
     }
-    assert trees["auto"] == trees["optimal"] != trees["merge"]
+    assert trees["auto"] == trees["optimal"] != trees["ends"] != trees["merge"]
     monkeypatch.setattr("survey_tools.linkage.routes._N_OPTIMAL_LEAVES", 11)
     automatic = build_tree(build_distances(square), settle("average", order="auto"))
-    assert to_newick(automatic) == trees["merge"]
+    assert to_newick(automatic) == trees["ends"]
 
 
 @pytest.mark.parametrize("linkage", [*ANY_METRIC, *CENTROID_BASED])
@@ -284,3 +246,71 @@ def test_equal_groups_cannot_be_split_by_rounding_noise(n_groups: int) -> None:
     assert len(set(between[:pairs_at_first])) == 1
     with pytest.raises(ParameterError, match="tied at height"):
         cut(tree, n_groups - 1)
+
+
+def test_small_surveys_and_most_linkages_use_a_matrix() -> None:
+    """Ward, and average with cosine, work from rows beyond 2,000 papers, unless told otherwise."""
+    assert needs_matrix(settle("ward"), 2000)
+    assert not needs_matrix(settle("ward"), 2001)
+    assert not needs_matrix(settle("average", "cosine"), 2001)
+    assert needs_matrix(settle("average"), 2001)
+    assert needs_matrix(settle("complete", "cosine"), 2001)
+    assert needs_matrix(settle("ward", order="optimal"), 2001)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize(("linkage", "metric"), [("ward", "euclidean"), ("average", "cosine")])
+def test_every_route_gives_the_same_tree(
+    mim_corpus: Corpus, monkeypatch: pytest.MonkeyPatch, linkage: str, metric: str, dense: bool
+) -> None:
+    """From a matrix or from rows, sparse or dense, the bundled survey has one tree."""
+    features = build_features(mim_corpus, TextSettings(min_df=2))
+    rows = features.matrix.toarray() if dense else None
+    settings = settle(linkage, metric, order="ends")
+    by_matrix = build_tree(choose_distances(features, settings, dense=rows), settings)
+    monkeypatch.setattr("survey_tools.linkage.routes._N_IN_MATRIX", 10)
+    distances = choose_distances(features, settings, dense=rows)
+    assert isinstance(distances, DenseRowDistances if dense else SparseRowDistances)
+    by_rows = build_tree(distances, settings)
+    assert same_merges(by_matrix, by_rows, tolerance=1e-9)
+    assert by_matrix.keys_in_leaf_order == by_rows.keys_in_leaf_order
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_the_order_of_rows_changes_nothing(
+    mim_corpus: Corpus, monkeypatch: pytest.MonkeyPatch, dense: bool
+) -> None:
+    """Papers are sorted by key on every route."""
+    monkeypatch.setattr("survey_tools.linkage.routes._N_IN_MATRIX", 10)
+    features = build_features(mim_corpus, TextSettings(min_df=2))
+    order = np.random.default_rng(1).permutation(180)
+    trees = []
+    for places in (np.arange(180), order):
+        rows = features.matrix[places]
+        kind = DenseRowDistances if dense else SparseRowDistances
+        kept = kind(
+            paper_keys=tuple(features.paper_keys[i] for i in places),
+            metric="euclidean",
+            rows=rows.toarray() if dense else sparse.csr_array(rows),
+        )
+        trees.append(to_newick(build_tree(kept, settle("ward", order="auto"))))
+    assert trees[0] == trees[1]
+
+
+def test_rows_do_not_serve_every_linkage() -> None:
+    """Complete linkage has no form without the distances of all pairs."""
+    kept = SparseRowDistances(
+        paper_keys=("a", "b"), metric="cosine", rows=sparse.csr_array(np.eye(2))
+    )
+    with pytest.raises(ParameterError, match="complete linkage of cosine distances needs the matr"):
+        build_tree(kept, settle("complete", "cosine"))
+
+
+def test_the_optimal_order_needs_a_matrix() -> None:
+    """Asked for by name, it is refused from rows; automatic order is by ends there."""
+    kept = SparseRowDistances(
+        paper_keys=("a", "b"), metric="euclidean", rows=sparse.csr_array(np.eye(2))
+    )
+    assert build_tree(kept, settle("ward", order="auto")).n_papers == 2
+    with pytest.raises(ParameterError, match="optimal leaf order needs the matrix"):
+        build_tree(kept, settle("ward", order="optimal"))

@@ -49,6 +49,14 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {"clustering.linkage": "average", "clustering.metric": "jaccard"},
     ),
     ({"clustering.leaf_order": "optimal"}, {"clustering.leaf_order": "merge"}),
+    ({"clustering.leaf_order": "ends"}, {"clustering.leaf_order": "merge"}),
+    ({"clustering.rows": "terms"}, {"clustering.rows": "lsa", "clustering.n_components": 2}),
+    (
+        {"clustering.rows": "lsa", "clustering.n_components": 2},
+        {"clustering.rows": "lsa", "clustering.n_components": 3},
+    ),
+    ({"clustering.precision": "float64"}, {"clustering.precision": "float32"}),
+    ({"clustering.certify": True}, {"clustering.certify": False}),
     ({"clustering.cut.n_clusters": 2}, {"clustering.cut.n_clusters": 3}),
     ({"clustering.cut.height": 1.1}, {"clustering.cut.height": 1.1000001}),
     ({"clustering.cut.inconsistency": 0.8}, {"clustering.cut.height": 0.8}),
@@ -56,6 +64,15 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (
         {"clustering.cut.inconsistency": 0.8, "clustering.cut.inconsistency_depth": 2},
         {"clustering.cut.inconsistency": 0.8, "clustering.cut.inconsistency_depth": 3},
+    ),
+    ({"clustering.cut.gap": True}, {"clustering.cut.silhouette": True}),
+    (
+        {"clustering.cut.gap": True, "clustering.cut.fewest": 2},
+        {"clustering.cut.gap": True, "clustering.cut.fewest": 3},
+    ),
+    (
+        {"clustering.cut.silhouette": True, "clustering.cut.most": 4},
+        {"clustering.cut.silhouette": True, "clustering.cut.most": 5},
     ),
     ({"crosscheck.n_permutations": 50}, {"crosscheck.n_permutations": 60}),
     ({"crosscheck.n_resamples": 50}, {"crosscheck.n_resamples": 60}),

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from examples import SIX_PAPERS, TAXONOMY
 
+from survey_tools.cuts import cut
 from survey_tools.report.tables import (
     agreement_table,
     cluster_table,
@@ -21,7 +22,7 @@ from survey_tools.report.tables import (
     write_latex,
 )
 from survey_tools.results import StudyResult
-from survey_tools.tree import Tree, cut
+from survey_tools.tree import Tree
 
 Analyse = Callable[..., StudyResult]
 HOSTILE_TITLES = (

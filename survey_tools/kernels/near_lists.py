@@ -1,0 +1,405 @@
+"""Merges in the order of their costs, from short lists of near clusters and bounds.
+
+Every cluster keeps a list of near clusters with lower bounds on their cost, and a bound: no
+cluster outside the list is nearer. Ward and average linkage are reducible,
+d(A u B, X) >= min(d(A, X), d(B, X)) [1]_, so what a list says of a cluster stays a lower
+bound after that cluster has been merged. A heap holds each cluster's least bound; what
+comes to its top is made exact, asked for anew, or merged.
+
+References
+----------
+.. [1] Müllner, "Modern hierarchical, agglomerative clustering algorithms",
+   arXiv:1109.2378, section 2.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from survey_tools.kernels.cluster_rows import (
+    WARD,
+    Index,
+    State,
+    add_products,
+    bound_costs,
+    compiled,
+    find_cost,
+    find_root,
+    unite_rows,
+)
+
+__all__ = ["ask_first", "fill_heap", "merge_some"]
+
+_SLACK = 1e-13  # bounds from bounds carry the rounding of a few float64 operations
+
+
+@compiled
+def _is_before(keys: NDArray[np.float64], a: int, b: int) -> bool:
+    return bool(keys[a] < keys[b] or (keys[a] == keys[b] and a < b))
+
+
+@compiled
+def _sift(
+    heap: NDArray[np.int64],
+    places: NDArray[np.int64],
+    keys: NDArray[np.float64],
+    n: int,
+    place: int,
+) -> None:
+    """Move the slot at a place of the heap to where its key belongs."""
+    slot = heap[place]
+    while place > 0:
+        above = (place - 1) // 2
+        if not _is_before(keys, slot, heap[above]):
+            break
+        heap[place] = heap[above]
+        places[heap[place]] = place
+        place = above
+    while 2 * place + 1 < n:
+        below = 2 * place + 1
+        if below + 1 < n and _is_before(keys, heap[below + 1], heap[below]):
+            below += 1
+        if not _is_before(keys, heap[below], slot):
+            break
+        heap[place] = heap[below]
+        places[heap[place]] = place
+        place = below
+    heap[place] = slot
+    places[slot] = place
+
+
+@compiled
+def _set_key(state: State, slot: int) -> None:
+    """Put a cluster where its least bound belongs."""
+    least = state.bounds[slot]
+    for k in range(state.near.shape[1]):
+        if state.near[slot, k] >= 0 and state.near_costs[slot, k] < least:
+            least = state.near_costs[slot, k]
+    state.keys[slot] = least
+    _sift(state.heap, state.places, state.keys, state.numbers[0], state.places[slot])
+
+
+@compiled
+def _remove(state: State, slot: int) -> None:
+    """Take a cluster out of the heap; the number of living clusters falls by one."""
+    place = state.places[slot]
+    state.numbers[0] -= 1
+    n = state.numbers[0]
+    if place != n:
+        last = state.heap[n]
+        state.heap[place] = last
+        state.places[last] = place
+        _sift(state.heap, state.places, state.keys, n, place)
+
+
+@compiled
+def fill_heap(state: State) -> None:
+    """Order all living clusters by their least bound."""
+    alive = state.numbers[0]
+    state.numbers[0] = 0
+    for slot in range(alive):
+        n = state.numbers[0]
+        state.heap[n] = slot
+        state.places[slot] = n
+        state.numbers[0] += 1
+        _set_key(state, slot)
+
+
+@compiled
+def _insert(
+    near: NDArray[np.int32], costs: NDArray[np.float64], n: int, slot: int, new: float
+) -> int:
+    """Insert into a list sorted by cost, ties by the order of arrival; return its length.
+
+    A full list loses its last entry.
+    """
+    full = len(near)
+    if n == full and new >= costs[n - 1]:
+        return n
+    place = n if n < full else full - 1
+    while place > 0 and costs[place - 1] > new:
+        near[place] = near[place - 1]
+        costs[place] = costs[place - 1]
+        place -= 1
+    near[place] = slot
+    costs[place] = new
+    return min(n + 1, full)
+
+
+@compiled
+def ask_first(
+    linkage: int,
+    state: State,
+    index: Index,
+    rows: NDArray[np.int64],
+    near: NDArray[np.int32],
+    near_costs: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> None:
+    """Compare some clusters with all in earlier slots and note who is near to whom.
+
+    ``near``, ``near_costs`` and ``counts``, the lists found so far and their lengths, belong
+    to this thread.
+    """
+    n = len(state.parents)
+    sums = np.zeros(n, dtype=np.float32)
+    costs = np.empty(n)
+    full = near.shape[1]
+    worst = near_costs[:, full - 1].copy()  # infinite while a list is not full
+    for q in rows:
+        add_products(state, index, q, q, sums)
+        bound_costs(linkage, state, q, q, sums, costs)
+        worst_q = worst[q]
+        for s in range(q):
+            if costs[s] < worst_q:
+                counts[q] = _insert(near[q], near_costs[q], counts[q], s, costs[s])
+                worst_q = near_costs[q, full - 1]
+            if costs[s] < worst[s]:
+                counts[s] = _insert(near[s], near_costs[s], counts[s], q, costs[s])
+                worst[s] = near_costs[s, full - 1]
+        worst[q] = worst_q
+
+
+@compiled
+def _ask(
+    linkage: int,
+    state: State,
+    index: Index,
+    dead: NDArray[np.int64],
+    n_dead: int,
+    sums: NDArray[np.float32],
+    costs: NDArray[np.float64],
+    q: int,
+    ceiling: float,
+) -> None:
+    """Find anew which clusters are nearest to cluster ``q``.
+
+    Parameters
+    ----------
+    dead : ndarray of int64
+        Slots merged since the index was built, of which the first ``n_dead`` count.
+    sums, costs : ndarray of float32 and float64, shape (n_slots,)
+        Work space; ``sums`` is zero before and after.
+    ceiling : float
+        If finite, clusters whose lower bound is at most this are compared exactly.
+    """
+    n = len(sums)
+    add_products(state, index, q, n, sums)
+    for i in range(n_dead):  # rows of the common terms are summed when clusters merge
+        slot = dead[i]
+        sums[find_root(state.parents, slot)] += sums[slot]
+    bound_costs(linkage, state, q, n, sums, costs)
+    costs[q] = np.inf
+    for i in range(n_dead):
+        costs[dead[i]] = np.inf
+    near, near_costs = state.near[q], state.near_costs[q]
+    full = len(near)
+    near[:] = -1
+    near_costs[:] = np.inf
+    count = 0
+    worst = np.inf
+    for s in range(n):
+        if costs[s] < worst:
+            lower = costs[s]
+            if lower <= ceiling < np.inf:
+                lower = find_cost(linkage, state, q, s)
+            if lower < worst:
+                count = _insert(near, near_costs, count, s, lower)
+                worst = near_costs[full - 1]
+    for k in range(count):
+        is_exact = near_costs[k] <= ceiling < np.inf
+        state.near_versions[q, k] = state.versions[near[k]] if is_exact else -1
+    state.bounds[q] = worst
+    state.is_fresh[q] = True
+    _set_key(state, q)
+
+
+@compiled
+def _bound_of_union(
+    linkage: int,
+    weight_a: float,
+    weight_b: float,
+    weight_x: float,
+    cost_a: float,
+    cost_b: float,
+    cost_ab: float,
+) -> float:
+    """Lance and Williams' update of two lower bounds, a little lowered for its rounding.
+
+    An infinite bound says that there is no such cluster.
+    """
+    if np.isinf(cost_a) or np.isinf(cost_b):
+        return np.inf
+    if linkage == WARD:
+        with_x = (weight_a + weight_x) * cost_a + (weight_b + weight_x) * cost_b
+        new = (with_x - weight_x * cost_ab) / (weight_a + weight_b + weight_x)
+    else:
+        new = (weight_a * cost_a + weight_b * cost_b) / (weight_a + weight_b)
+    return new - _SLACK * max(abs(cost_a), abs(cost_b))
+
+
+@compiled
+def _unite_lists(
+    linkage: int, state: State, a: int, b: int, cost_ab: float, least_weight: float
+) -> None:
+    """Make the list and the bound of the union of two clusters, before they are merged."""
+    full = state.near.shape[1]
+    weight_a, weight_b = state.weights[a], state.weights[b]
+    bound_a, bound_b = state.bounds[a], state.bounds[b]
+    slots = np.empty(2 * full, dtype=np.int64)
+    costs_a = np.full(2 * full, bound_a)
+    costs_b = np.full(2 * full, bound_b)
+    n = 0
+    for side in range(2):
+        owner = b if side else a
+        for k in range(full):
+            if state.near[owner, k] < 0:
+                continue
+            slot = find_root(state.parents, state.near[owner, k])
+            if slot in (a, b):
+                continue
+            place = 0
+            while place < n and slots[place] != slot:
+                place += 1
+            if place == n:
+                slots[n] = slot
+                n += 1
+            costs = costs_b if side else costs_a
+            costs[place] = min(costs[place], state.near_costs[owner, k])
+    # Ward's update grows with the weight of the third cluster where both bounds are at least
+    # the cost of the merge, as they are for the pair at the top of the heap.
+    bound = _bound_of_union(linkage, weight_a, weight_b, least_weight, bound_a, bound_b, cost_ab)
+    near, near_costs = state.near[a], state.near_costs[a]
+    near[:] = -1
+    near_costs[:] = np.inf
+    count = 0
+    for i in range(n):
+        weight_x = state.weights[slots[i]]
+        new = _bound_of_union(
+            linkage, weight_a, weight_b, weight_x, costs_a[i], costs_b[i], cost_ab
+        )
+        if new >= bound:
+            continue
+        if count == full:
+            bound = min(bound, max(new, near_costs[full - 1]))
+        count = _insert(near, near_costs, count, slots[i], new)
+    state.near_versions[a, :] = -1
+    state.bounds[a] = bound
+    state.is_fresh[a] = False
+
+
+@compiled
+def _choose_near(state: State, slot: int) -> int:
+    """Return the place of the nearest cluster in a list, -1 if the list is empty.
+
+    Of equal costs a bound comes before an exact cost, then the smaller slot.
+    """
+    best = -1
+    best_slot, best_cost, best_is_exact = -1, np.inf, False
+    for k in range(state.near.shape[1]):
+        other = state.near[slot, k]
+        if other < 0:
+            continue
+        near_cost = state.near_costs[slot, k]
+        is_exact = state.near_versions[slot, k] >= 0
+        if (
+            best < 0
+            or near_cost < best_cost
+            or (
+                near_cost == best_cost
+                and (
+                    (best_is_exact and not is_exact)
+                    or (best_is_exact == is_exact and other < best_slot)
+                )
+            )
+        ):
+            best, best_slot, best_cost, best_is_exact = k, other, near_cost, is_exact
+    return best
+
+
+@compiled
+def merge_some(
+    linkage: int,
+    state: State,
+    index: Index,
+    dead: NDArray[np.int64],
+    sums: NDArray[np.float32],
+    costs: NDArray[np.float64],
+    merges: NDArray[np.int64],
+    merge_costs: NDArray[np.float64],
+    least_weight: float,
+    fewest: int,
+    n_steps: int,
+) -> bool:
+    """Merge the nearest clusters, again and again, for some steps.
+
+    Parameters
+    ----------
+    dead : ndarray of int64
+        Slots merged since the index was built; as many as have been merged, filled from the
+        front, with ``len(parents) - numbers[0]`` in use.
+    sums, costs : ndarray of float32 and float64, shape (n_slots,)
+        Work space; ``sums`` is zero before and after.
+    merges : ndarray of int64, shape (n_rows - 1, 2)
+    merge_costs : ndarray of float64, shape (n_rows - 1,)
+        Filled from ``numbers[1]`` on.
+    fewest : int
+        Stop at so many clusters.
+
+    Returns
+    -------
+    bool
+        Whether index and pool must be made anew before going on (or ``fewest`` is reached);
+        False if the steps are used up.
+    """
+    n_slots = len(state.parents)
+    for _ in range(n_steps):
+        alive = state.numbers[0]
+        n_dead = n_slots - alive
+        if alive <= fewest or n_dead == len(dead):
+            return True
+        x = state.heap[0]
+        k = _choose_near(state, x)
+        if (
+            k < 0
+            or state.near_costs[x, k] > state.bounds[x]
+            or (state.near_costs[x, k] == state.bounds[x] and not state.is_fresh[x])
+        ):
+            ceiling = np.inf
+            if k >= 0 and state.is_fresh[x]:  # asked a moment ago: bounds are not sharp enough
+                ceiling = state.near_costs[x, k]
+            _ask(linkage, state, index, dead, n_dead, sums, costs, x, ceiling)
+            continue
+        known = state.near[x, k]
+        y = find_root(state.parents, known)
+        if y == known and state.near_versions[x, k] == state.versions[y]:
+            if state.numbers[2] + state.lengths[x] + state.lengths[y] > len(state.terms):
+                return True
+            a, b = min(x, y), max(x, y)
+            nearest = state.near_costs[x, k]
+            done = state.numbers[1]
+            merges[done, 0] = min(state.nodes[a], state.nodes[b])
+            merges[done, 1] = max(state.nodes[a], state.nodes[b])
+            merge_costs[done] = nearest
+            _unite_lists(linkage, state, a, b, nearest, least_weight)
+            unite_rows(state, index, a, b)
+            state.nodes[a] = len(merge_costs) + 1 + done
+            state.parents[b] = a
+            state.versions[a] += 1 + state.versions[b]
+            state.numbers[1] += 1
+            dead[n_dead] = b
+            _remove(state, b)
+            _set_key(state, a)
+            continue
+        if y != known:
+            state.is_fresh[x] = False
+        state.near[x, k] = -1
+        is_known = y == x
+        for other in range(state.near.shape[1]):
+            if state.near[x, other] == y and state.near_versions[x, other] == state.versions[y]:
+                is_known = True
+        if not is_known:
+            state.near[x, k] = y
+            state.near_costs[x, k] = find_cost(linkage, state, x, y)
+            state.near_versions[x, k] = state.versions[y]
+        _set_key(state, x)
+    return False
