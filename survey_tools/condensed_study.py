@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from survey_tools import __version__
 from survey_tools.condense import setup, tables
@@ -29,6 +30,8 @@ from survey_tools.condensing_check import (
 )
 from survey_tools.cuts import cut_by_settings
 from survey_tools.errors import ParameterError
+from survey_tools.figures.collapsed import draw_collapsed, layout_collapsed
+from survey_tools.figures.style import save_figure
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder, sha256_of
 from survey_tools.partition import Partition
 from survey_tools.report.tables import write_csv
@@ -132,7 +135,7 @@ def run_condensed(
                 progress=progress,
             )
         result = _cluster(condensed, settings, n_threads=engine.n_workers, progress=progress)
-        progress("writing", 0.0)
+        progress("figures", 0.0)
         _write_outputs(result, partial, inputs={source.name: digest})
     progress("done", 1.0)
     return result
@@ -196,12 +199,31 @@ def _write_outputs(result: CondensedResult, folder: Path, *, inputs: Mapping[str
         written["agreement"] = agreement_table(result.check)
     for name, table in written.items():
         write_csv(table, folder / "tables" / f"{name}.csv")
+    _draw(result, written["clusters"], folder / "figures")
     manifest = _describe_run(result, inputs)
     manifest["outputs"] = {
         name: sha256_of((folder / name).read_bytes()) for name in list_files(folder)
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _draw(result: CondensedResult, clusters: pd.DataFrame, folder: Path) -> None:
+    """Draw the collapsed tree; triangles count papers, not micro-clusters."""
+    condensed, settings = result.condensed, result.settings.figures
+    terms = {
+        row["cluster"]: row["terms_mean_weight"].split(", ") for row in clusters.to_dict("records")
+    }
+    layout = layout_collapsed(
+        result.tree,
+        result.partition,
+        settings,
+        terms=terms,
+        papers_of=dict(zip(condensed.names, condensed.n_papers.tolist(), strict=True)),
+        n_shown=settings.n_shown,
+    )
+    folder.mkdir()
+    save_figure(draw_collapsed(layout), folder, "dendrogram", settings)
 
 
 def _describe_run(result: CondensedResult, inputs: Mapping[str, str]) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def test_progress_names_every_stage(source: Path, tmp_path: Path) -> None:
         tmp_path / "out",
         progress=lambda stage, share: seen.setdefault(stage, []).append(share),
     )
-    stages = "reading weighing basis projecting micro-clusters assigning tree sample writing done"
+    stages = "reading weighing basis projecting micro-clusters assigning tree sample figures done"
     assert list(seen) == stages.split()
     for shares in seen.values():
         assert shares == sorted(shares)

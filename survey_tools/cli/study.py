@@ -46,13 +46,15 @@ _LARGE_SHARES = {
 }
 _CONDENSED_SHARES = {
     "loading": 2,
-    "reading": 25,
-    "basis": 5,
-    "micro-clusters": 45,
-    "tree": 13,
-    "sample": 5,
+    "reading": 30,
+    "weighing": 2,
+    "basis": 17,
+    "projecting": 1,
+    "micro-clusters": 17,
+    "assigning": 5,
+    "tree": 15,
+    "sample": 8,
     "figures": 3,
-    "writing": 2,
 }
 _LARGE_BYTES = 5_000_000  # of titles and abstracts: some 3,000 papers
 StudyCommand = Literal["run", "cluster", "crosscheck", "report"]
@@ -169,6 +171,15 @@ SchedulerOption = Annotated[
         show_default=False,
     ),
 ]
+ScratchOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="With --condense, where shards lie while it runs; workers on other machines must see "
+        "it. Default: the system's folder for temporary files.",
+        show_default=False,
+    ),
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -216,6 +227,7 @@ def _add_cluster(app: typer.Typer) -> None:
         condense: CondenseOption = None,
         engine: EngineOption = None,
         scheduler: SchedulerOption = None,
+        scratch: ScratchOption = None,
         settings: SetOption = None,
         quiet: QuietOption = False,
         debug: DebugOption = False,
@@ -227,10 +239,10 @@ def _add_cluster(app: typer.Typer) -> None:
         with one_line_errors(debug=debug):
             overrides = _join_options(named, settings)
             if any(name.startswith("condense.") for name in overrides):
-                _condense(survey, out, overrides, engine, scheduler, quiet=quiet)
+                _condense(survey, out, overrides, engine, scheduler, scratch, quiet=quiet)
                 return
-            if engine or scheduler:
-                _refuse("--engine and --scheduler need --condense N")
+            if engine or scheduler or scratch:
+                _refuse("--engine, --scheduler and --scratch need --condense N")
             _execute("cluster", survey, out, overrides, quiet=quiet)
 
 
@@ -302,6 +314,7 @@ def _condense(
     overrides: dict[str, Any],
     engine: str | None,
     scheduler: str | None,
+    scratch: Path | None,
     *,
     quiet: bool,
 ) -> None:
@@ -325,7 +338,9 @@ def _condense(
             n_workers=count_cores(),
             scheduler=scheduler,
         )
-        result = run_condensed(source, target, settings=settings, engine=choice, progress=progress)
+        result = run_condensed(
+            source, target, settings=settings, engine=choice, scratch=scratch, progress=progress
+        )
     if quiet:
         return
     for sentence in result.sentences:

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from survey_tools.clusters import Cluster
 from survey_tools.errors import count
 from survey_tools.figures.collapsed_page import (
     BAR_PT,
@@ -109,7 +108,8 @@ def layout_collapsed(
     settings: FigureSettings,
     *,
     names: Sequence[AttachedName] = (),
-    clusters: Sequence[Cluster] = (),
+    terms: Mapping[str, Sequence[str]] | None = None,
+    papers_of: Mapping[str, int] | None = None,
     n_shown: int = 30,
 ) -> CollapsedLayout:
     """Compute where everything of a collapsed tree stands.
@@ -121,8 +121,10 @@ def layout_collapsed(
 
     Parameters
     ----------
-    clusters : sequence of Cluster
-        Descriptions, for the terms beside the triangles.
+    terms : mapping of str to sequence of str, optional
+        Terms of each cluster, best first, written beside the triangles.
+    papers_of : mapping of str to int, optional
+        Papers that each leaf stands for, where leaves are micro-clusters; 1 each by default.
     n_shown : int
         Triangles and leaves together, 2 or more; all leaves if there are fewer.
 
@@ -131,15 +133,15 @@ def layout_collapsed(
     ParameterError
         If fewer than 2 are asked, or the page has no room for so many.
     """
-    rows, merges = collapse_tree(tree, n_shown)
+    rows, merges = collapse_tree(tree, n_shown, papers_of)
     spans = find_name_spans(tree, names)
     contents = CollapsedContents(
         rows=rows,
         row_texts=tuple(describe_row(tree, row, spans) for row in rows),
-        groups=group_rows(rows, find_cluster_spans(tree, partition), clusters),
+        groups=group_rows(rows, find_cluster_spans(tree, partition), terms),
         spans=_bracketed(spans, rows),
         axis_title=name_height_axis(tree),
-        legend=_legend(tree, len(merges), has_names=bool(spans)),
+        legend=_legend(tree, len(merges), papers_of, has_names=bool(spans)),
     )
     grid = divide_page(contents, settings)
     axis = build_height_axis(tree, grid.leaf_x - MARGIN_PT, grid.size)
@@ -167,7 +169,7 @@ def layout_collapsed(
                 colour_index=colours[row.node],
             )
             for row in rows
-            if row.n_papers > 1
+            if row.n_leaves > 1
         ),
         bar_x=grid.bar_x,
         bars=bars,
@@ -324,10 +326,15 @@ def _swatch(colour_index: int, n_clusters: int) -> Swatch:
     return label_swatch(colour_index, n_clusters) if colour_index >= 0 else _MIXED
 
 
-def _legend(tree: Tree, n_merges: int, *, has_names: bool) -> str:
+def _legend(
+    tree: Tree, n_merges: int, papers_of: Mapping[str, int] | None, *, has_names: bool
+) -> str:
+    what = count(tree.n_papers, "paper")
+    if papers_of:
+        n_papers = sum(papers_of[key] for key in tree.paper_keys)
+        what = f"{count(n_papers, 'paper')} in {count(tree.n_papers, 'micro-cluster')}"
     parts = [
-        f"{count(tree.n_papers, 'paper')}; the {n_merges:,} highest of "
-        f"{count(tree.n_papers - 1, 'merge')}",
+        f"{what}; the {n_merges:,} highest of {count(tree.n_papers - 1, 'merge')}",
         "triangles: collapsed sub-trees, apex at the merge height, base as long as their papers "
         "are many; grey: several clusters",
     ]

@@ -100,7 +100,7 @@ def _try_size(
     if least.sum() > room:
         return None
     papers = np.array([row.n_papers for row in contents.rows])
-    bases = np.where(papers > 1, papers, 0)
+    bases = np.array([row.n_papers if row.n_leaves > 1 else 0 for row in contents.rows])
     scale = min(size, _LARGEST_BASE_PT / papers.max())
     for _ in range(_HALVINGS):
         tall = np.maximum(least, scale * bases + _ROW_EMS * size)

@@ -7,7 +7,6 @@ from itertools import groupby
 
 import numpy as np
 
-from survey_tools.clusters import Cluster
 from survey_tools.errors import ParameterError, count
 from survey_tools.figures.spans import ClusterSpan, NameSpan
 from survey_tools.figures.style import clean
@@ -21,15 +20,22 @@ _N_DESCRIBED = 3  # clusters described where a row holds several
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollapsedRow:
-    """A collapsed sub-tree, or a single leaf; leaves count from 0 in leaf order."""
+    """A collapsed sub-tree, or a single leaf; leaves count from 0 in leaf order.
+
+    Attributes
+    ----------
+    n_papers : int
+        Papers below the node; 1 for a leaf, unless leaves stand for several papers.
+    """
 
     node: int
     first_leaf: int
     last_leaf: int
+    n_papers: int
 
     @property
-    def n_papers(self) -> int:
-        """Papers below the node; 1 for a leaf."""
+    def n_leaves(self) -> int:
+        """Leaves below the node; 1 for a leaf."""
         return self.last_leaf - self.first_leaf + 1
 
 
@@ -54,12 +60,19 @@ class RowGroup:
     terms: str
 
 
-def collapse_tree(tree: Tree, n_shown: int) -> tuple[tuple[CollapsedRow, ...], tuple[int, ...]]:
+def collapse_tree(
+    tree: Tree, n_shown: int, papers_of: Mapping[str, int] | None = None
+) -> tuple[tuple[CollapsedRow, ...], tuple[int, ...]]:
     """Keep the ``n_shown - 1`` highest merges and collapse what hangs below them.
 
     The root is parted first, then always the highest of the nodes that hang free, of equal
     ones the one merged last; where heights rise along the merges, these are the last merges,
     as of scipy's ``truncate_mode="lastp"``.
+
+    Parameters
+    ----------
+    papers_of : mapping of str to int, optional
+        Papers that each leaf stands for, by its key; 1 each by default.
 
     Returns
     -------
@@ -91,9 +104,16 @@ def collapse_tree(tree: Tree, n_shown: int) -> tuple[tuple[CollapsedRow, ...], t
             else:
                 heapq.heappush(free, (-tree.height_of(child), -child))
     shown += [-node for _, node in free]
-    starts, sizes = tree.starts.tolist(), tree.sizes.tolist()
+    starts, ends = tree.starts.tolist(), (tree.starts + tree.sizes).tolist()
+    each = [papers_of[key] if papers_of else 1 for key in tree.keys_in_leaf_order]
+    before = np.concatenate([[0], np.cumsum(each)]).tolist()
     rows = tuple(
-        CollapsedRow(node=node, first_leaf=starts[node], last_leaf=starts[node] + sizes[node] - 1)
+        CollapsedRow(
+            node=node,
+            first_leaf=starts[node],
+            last_leaf=ends[node] - 1,
+            n_papers=before[ends[node]] - before[starts[node]],
+        )
         for node in sorted(shown, key=starts.__getitem__)
     )
     return rows, tuple(sorted(merges))
@@ -104,14 +124,15 @@ def describe_row(tree: Tree, row: CollapsedRow, names: Sequence[NameSpan]) -> st
 
     A named sub-tree that ends where rows end has a bracket and is not repeated here.
     """
-    if row.n_papers == 1:
-        return tree.paper_keys[row.node]
+    if row.n_leaves == 1:
+        key = tree.paper_keys[row.node]
+        return key if row.n_papers == 1 else f"{key} ({row.n_papers:,} papers)"
     inside = [
         f"{name.code} {name.name} ({name.n_papers:,})"
         for name in names
         if row.first_leaf <= name.first_leaf
         and name.last_leaf <= row.last_leaf
-        and name.n_papers < row.n_papers
+        and name.n_papers < row.n_leaves
     ]
     return f"{row.n_papers:,} papers" + (f", among them {'; '.join(inside)}" if inside else "")
 
@@ -119,7 +140,7 @@ def describe_row(tree: Tree, row: CollapsedRow, names: Sequence[NameSpan]) -> st
 def group_rows(
     rows: Sequence[CollapsedRow],
     cluster_spans: Sequence[ClusterSpan],
-    clusters: Sequence[Cluster] = (),
+    terms: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[RowGroup, ...]:
     """Group neighbouring rows of the same clusters and say what these are about.
 
@@ -127,13 +148,10 @@ def group_rows(
     ----------
     cluster_spans : sequence of ClusterSpan
         In leaf order, without gaps.
-    clusters : sequence of Cluster
-        Descriptions, for the terms; without them only names and numbers are given.
+    terms : mapping of str to sequence of str, optional
+        Terms of each cluster, best first; without them only names and numbers are given.
     """
-    terms_of = {
-        cluster.name: [clean(term) for term, _ in cluster.top_terms["class-tf-idf"]]
-        for cluster in clusters
-    }
+    terms_of = {name: [clean(term) for term in best] for name, best in (terms or {}).items()}
     firsts = np.array([span.first_leaf for span in cluster_spans])
     parts = [
         (

@@ -106,8 +106,9 @@ def draw_tree(
             quantity="cosine similarity of the papers' term weights (no unit)",
         )
     if style in ("collapsed", "overview"):
+        best = {c.name: [term for term, _ in c.top_terms["class-tf-idf"]] for c in clusters}
         collapsed = layout_collapsed(
-            tree, partition, settings, names=names, clusters=clusters, n_shown=settings.n_shown
+            tree, partition, settings, names=names, terms=best, n_shown=settings.n_shown
         )
         if style == "collapsed":
             return draw_collapsed(collapsed)

@@ -42,7 +42,7 @@ def lay_out(
         partition,
         FigureSettings(**settings),
         names=attached,
-        clusters=clusters,
+        terms={c.name: [term for term, _ in c.top_terms["class-tf-idf"]] for c in clusters},
         n_shown=n_shown,
     )
 
@@ -212,3 +212,16 @@ def test_a_chain_of_ten_thousand_collapses() -> None:
     layout = layout_collapsed(tree, cut(tree, 3), FigureSettings(), n_shown=30)
     assert [row.n_papers for row in layout.rows] == [n - 29] + [1] * 29
     assert written(layout)[:2] == [f"{n - 29:,} papers", f"p{n - 29}"]
+
+
+def test_leaves_may_stand_for_several_papers() -> None:
+    """Five micro-clusters of 1, 2, 4, 8 and 16 papers: counts and bases are of papers."""
+    papers_of = {key: 2**i for i, key in enumerate(FIVE.paper_keys)}
+    _, partition, _ = make_layout(FIVE, n_clusters=2)
+    layout = layout_collapsed(FIVE, partition, FigureSettings(), papers_of=papers_of, n_shown=3)
+    assert sum(row.n_papers for row in layout.rows) == 31
+    for row in layout.rows:
+        leaves = FIVE.keys_in_leaf_order[row.first_leaf : row.last_leaf + 1]
+        assert row.n_papers == sum(papers_of[key] for key in leaves)
+    texts = " ".join(line for text in layout.texts for line in text.lines)
+    assert "31 papers in 5 micro-clusters" in texts
