@@ -30,6 +30,8 @@ bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run_mim.py
 	$(BIN)/python benchmarks/help_start.py
 	$(BIN)/python benchmarks/harvest.py
+	$(PIP) install fastcluster==1.3.0
+	$(BIN)/python benchmarks/linkage.py
 
 schemas: $(VENV)/.installed
 	for name in survey taxonomy subtrees; do \

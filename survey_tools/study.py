@@ -470,7 +470,7 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
             taxonomy=result.taxonomy,
             cut_height=result.settings.clustering.cut.height,
             clusters=result.clusters,
-            similarity=_similarity(result.features),
+            similarity=measure_similarity(result.features),
         )
     if result.crosscheck is not None:
         axes = [axis for axis in result.crosscheck.axes if axis.name != CELLS]
@@ -480,7 +480,7 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
     return drawn
 
 
-def _similarity(features: Features) -> SimilarityProvider:
+def measure_similarity(features: Features) -> SimilarityProvider:
     """Return what gives blocks of the cosine similarities of papers by their terms."""
     rows = sparse.csr_array(normalize(features.matrix))
     return lambda i, j: np.asarray((rows[i] @ rows[j].T).toarray())

@@ -33,6 +33,7 @@ WARD, AVERAGE = 0, 1
 # off by less than (n + 3) 2^-24 of itself, to first order (Higham, Accuracy and Stability of
 # Numerical Algorithms, 2002, section 3.1); twice that leaves room for the higher orders.
 _ROUNDING = 2.0**-23
+_N_IN_CACHE = 2048  # sums of 8 kB beside four pieces of rows
 _CANCELLATION = 1e-6  # squared distances that lose half their digits are computed otherwise
 
 compiled = njit(cache=True, nogil=True, error_model="numpy")
@@ -184,21 +185,48 @@ def find_root(parents: NDArray[np.int64], slot: int) -> int:
 @compiled
 def add_products(state: State, index: Index, q: int, end: int, sums: NDArray[np.float32]) -> None:
     """Add to ``sums`` the products of cluster ``q`` with the clusters before slot ``end``."""
-    for i in range(state.starts[q], state.starts[q] + state.lengths[q]):
+    first, last = state.starts[q], state.starts[q] + state.lengths[q]
+    places = np.empty(last - first, dtype=np.int32)
+    factors = np.empty(last - first, dtype=np.float32)
+    n_common = 0
+    for i in range(first, last):
         term, value = state.terms[i], np.float32(state.values[i])
-        place = index.places[term]
-        if place >= 0:
-            for s in range(end):
-                sums[s] += value * index.common[place, s]
-        elif end == len(sums):
-            for p in range(index.term_starts[term], index.term_starts[term + 1]):
-                sums[index.slots[p]] += value * index.values[p]
-        else:
-            for p in range(index.term_starts[term], index.term_starts[term + 1]):
-                slot = index.slots[p]
-                if slot >= end:
-                    break
-                sums[slot] += value * index.values[p]
+        if index.places[term] >= 0:
+            places[n_common], factors[n_common] = index.places[term], value
+            n_common += 1
+            continue
+        start, stop = index.term_starts[term], index.term_starts[term + 1]
+        if end < len(sums):
+            stop = start + np.searchsorted(index.slots[start:stop], end)
+        for p in range(start, stop):
+            sums[index.slots[p]] += value * index.values[p]
+    _add_common(index.common, places[:n_common], factors[:n_common], end, sums)
+
+
+@compiled
+def _add_common(
+    common: NDArray[np.float32],
+    places: NDArray[np.int32],
+    factors: NDArray[np.float32],
+    end: int,
+    sums: NDArray[np.float32],
+) -> None:
+    """Add multiples of some dense rows, four at once, piece by piece that the cache holds."""
+    n = len(places)
+    in_fours = n - n % 4
+    for begin in range(0, end, _N_IN_CACHE):
+        stop = min(begin + _N_IN_CACHE, end)
+        piece = sums[begin:stop]  # slices, as the compiler vectorises loops from 0
+        for k in range(0, in_fours, 4):
+            a, b = common[places[k], begin:stop], common[places[k + 1], begin:stop]
+            c, d = common[places[k + 2], begin:stop], common[places[k + 3], begin:stop]
+            by_a, by_b, by_c, by_d = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
+            for s in range(len(piece)):
+                piece[s] += (by_a * a[s] + by_b * b[s]) + (by_c * c[s] + by_d * d[s])
+        for k in range(in_fours, n):
+            a, by_a = common[places[k], begin:stop], factors[k]
+            for s in range(len(piece)):
+                piece[s] += by_a * a[s]
 
 
 @compiled

@@ -23,7 +23,7 @@ from survey_tools.linkage.sparse_clusters import (
 
 __all__ = ["merge_sparse_rows"]
 
-_N_DENSE = 4000  # clusters that are merged in a square matrix: 128 MB
+_N_DENSE = 2000  # clusters that are merged in a square matrix: 32 MB
 _REBUILD_SHARE = 0.15  # of the clusters that may die before the index is made anew
 _ROWS_AT_ONCE = 1000  # between two looks at the clock and at Ctrl-C: some tenths of a second
 _STEPS_AT_ONCE = 2000
@@ -83,12 +83,14 @@ def merge_sparse_rows(
     costs = np.zeros(n - 1)
     given = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     firsts, nodes, total, n_equal = _merge_equal_rows(rows, given, merges)
-    state = begin(rows[firsts], total, nodes, n_equal)
+    n_terms = rows.shape[1]
+    state = begin(rows if n_equal == 0 else sparse.csr_array(rows[firsts]), total, nodes, n_equal)
+    del rows  # the state has what it needs
     code = WARD if linkage == "ward" else AVERAGE
     report = progress or _silent
     if len(firsts) > _N_DENSE:
-        state = _merge_by_lists(code, state, rows.shape[1], merges, costs, n_threads, report)
-    _merge_in_square(code, state, rows.shape[1], merges, costs, report)
+        state = _merge_by_lists(code, state, n_terms, merges, costs, n_threads, report)
+    _merge_in_square(code, state, n_terms, merges, costs, report)
     heights = np.maximum.accumulate(np.sqrt(costs) if linkage == "ward" else costs)
     return _assemble(merges, heights)
 

@@ -10,8 +10,8 @@ __all__ = ["N_NEAR", "begin", "build_index", "compact", "list_columns"]
 
 N_NEAR = 16  # entries of a list; 8 to 32 take the same time on 20,000 abstracts
 _COMMON_SHARE = 0.15  # of the clusters must hold a term that gets a dense row
-_COMMON_BYTES = 64_000_000  # of all dense rows
-_POOL_ROOM = 1.5  # rows grow as clusters merge; what they leave behind is freed with the index
+_COMMON_BYTES = 32_000_000  # of all dense rows
+_POOL_ROOM = 1.3  # rows grow as clusters merge; what they leave behind is freed with the index
 
 
 def begin(
