@@ -79,6 +79,7 @@ _WAYS_TO_CUT = tuple(
     f"clustering.cut.{way}"
     for way in ("n_clusters", "height", "inconsistency", "gap", "silhouette")
 )
+_CHAINED_SHARE = 0.9  # our choice; Ward's largest of 10 clusters of 60,000 abstracts holds 0.2
 _COMPUTING = ("numpy", "scipy", "scikit-learn")
 _PRINTING = ("matplotlib", "pandas", "Jinja2", "pydantic", "PyYAML")
 
@@ -339,7 +340,7 @@ def analyse(
         taxonomy=study.taxonomy,
         crosscheck=checked,
         versions=versions,
-        warnings=_warnings(study, names),
+        warnings=_warnings(study, names, partition),
     )
 
 
@@ -367,7 +368,9 @@ def _versions(names: tuple[str, ...]) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def _warnings(study: Study, names: tuple[AttachedName, ...]) -> tuple[str, ...]:
+def _warnings(
+    study: Study, names: tuple[AttachedName, ...], partition: Partition
+) -> tuple[str, ...]:
     """Say what a reader of the results must know before believing them."""
     found = []
     sources = count_text_sources(study.corpus, study.settings.text.fields)
@@ -380,6 +383,13 @@ def _warnings(study: Study, names: tuple[AttachedName, ...]) -> tuple[str, ...]:
         found.append(
             f"{sources['none']} of {len(study.corpus)} papers have neither abstract nor digest and "
             "are described by their title alone."
+        )
+    largest = int(partition.sizes.max())
+    if partition.n_groups > 1 and largest >= _CHAINED_SHARE * partition.n_papers:
+        found.append(
+            f"One of {partition.n_groups} clusters holds {largest} of {partition.n_papers} papers: "
+            f"{study.settings.clustering.linkage} linkage parts single papers from the rest here "
+            "(chaining); another linkage or cut says more."
         )
     drifted = [name.warning for name in names if name.is_found and name.warning]
     lost = [name.name for name in names if not name.is_found]

@@ -24,14 +24,14 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def write_papers(path: Path, n: int) -> Path:
-    """Write a CSV of papers on three topics, with made-up words beside."""
+def write_papers(path: Path, n: int, topics: tuple[str, ...] = TOPICS) -> Path:
+    """Write a CSV of papers on some topics, with made-up words beside."""
     rng = random.Random(1)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["key", "title", "abstract", "year"])
         for i in range(n):
-            topic = TOPICS[i % 3].split()
+            topic = topics[i % len(topics)].split()
             words = rng.choices(topic, k=12) + [f"w{rng.randrange(2 * n + 20)}" for _ in range(12)]
             writer.writerow([f"p{i:05d}", f"On {words[0]} {i}", " ".join(words), 2020 + i % 4])
     return path
@@ -58,6 +58,16 @@ def test_a_file_of_papers_is_a_survey(papers: Path, tmp_path: Path) -> None:
     assert manifest["settings"]["title"] == "papers"
     assert (tmp_path / "out" / "tree.graphml").exists()
     assert json.loads((tmp_path / "out" / "tree.json").read_text(encoding="utf-8"))
+
+
+def test_a_cluster_of_nearly_all_papers_is_told(tmp_path: Path) -> None:
+    """On one topic single linkage parts one paper from the rest; Ward's two are unremarkable."""
+    papers = write_papers(tmp_path / "papers.csv", 30, TOPICS[:1])
+    for linkage, is_told in (("single", True), ("ward", False)):
+        out = tmp_path / linkage
+        result = invoke("cluster", papers, "-o", out, "-k", 2, "--linkage", linkage, *FAST)
+        assert result.exit_code == 0, result.output
+        assert ("clusters holds 29 of 30 papers: single linkage parts" in result.output) == is_told
 
 
 @pytest.mark.parametrize("linkage", ["ward", "complete"])
