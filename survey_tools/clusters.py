@@ -17,6 +17,7 @@ from survey_tools.text import Features
 __all__ = ["Cluster", "SilhouetteOfCuts", "TermScore", "describe_clusters", "score_terms"]
 
 TermScore = Literal["mean-weight", "class-tf-idf", "log-likelihood"]
+_ZERO = 1e-12  # distances up to this are rounding noise, as in a matrix of 12 decimals
 _SCORES: tuple[TermScore, ...] = ("mean-weight", "class-tf-idf", "log-likelihood")
 
 
@@ -113,7 +114,7 @@ def _silhouettes(sums: NDArray[np.float64], partition: Partition) -> NDArray[np.
     means[rows, partition.codes] = np.inf
     outside = means.min(axis=1)
     larger = np.maximum(inside, outside)
-    found = np.divide(outside - inside, larger, out=np.zeros(n), where=larger > 0)
+    found = np.divide(outside - inside, larger, out=np.zeros(n), where=larger > _ZERO)
     return np.where(size > 1, found, 0.0)
 
 

@@ -33,6 +33,7 @@ WARD, AVERAGE = 0, 1
 # off by less than (n + 3) 2^-24 of itself, to first order (Higham, Accuracy and Stability of
 # Numerical Algorithms, 2002, section 3.1); twice that leaves room for the higher orders.
 _ROUNDING = 2.0**-23
+_UNDERFLOW = 2.0**-100  # more than float32 loses of a product of entries up to 2^24
 _N_IN_CACHE = 2048  # sums of 8 kB beside four pieces of rows
 _CANCELLATION = 1e-6  # squared distances that lose half their digits are computed otherwise
 
@@ -61,6 +62,8 @@ class State(NamedTuple):
     bounds : ndarray of float64, shape (n_slots,)
     is_fresh : ndarray of bool, shape (n_slots,)
         Whether the list is as the last question left it.
+    sharp_at, sharp_to : ndarray of int64 and float64, shape (n_slots,)
+        Merges done at the last question, and up to which bound it compared exactly.
     heap, places : ndarray of int64, shape (n_slots,)
         Slots ordered by ``keys``; where each stands.
     keys : ndarray of float64, shape (n_slots,)
@@ -82,6 +85,8 @@ class State(NamedTuple):
     near_versions: NDArray[np.int64]
     bounds: NDArray[np.float64]
     is_fresh: NDArray[np.bool_]
+    sharp_at: NDArray[np.int64]
+    sharp_to: NDArray[np.float64]
     heap: NDArray[np.int64]
     places: NDArray[np.int64]
     keys: NDArray[np.float64]
@@ -244,7 +249,7 @@ def bound_costs(
     n_summands = state.lengths[q] + 3
     for s in range(end):
         up = 1.0 + (n_summands + versions[s]) * _ROUNDING
-        product = sums[s] * up / (weight_q * weights[s])
+        product = (sums[s] * up + n_summands * _UNDERFLOW) / (weight_q * weights[s])
         costs[s] = cost(linkage, weight_q, weights[s], square_q + squares[s], product)
         sums[s] = 0.0
 

@@ -30,6 +30,7 @@ from survey_tools.kernels.cluster_rows import (
 __all__ = ["ask_first", "fill_heap", "merge_some"]
 
 _SLACK = 1e-13  # bounds from bounds carry the rounding of a few float64 operations
+_NOISE = 4e-15  # of a mean cosine distance, which is 1 less a sum near 1
 
 
 @compiled
@@ -210,6 +211,8 @@ def _ask(
         state.near_versions[q, k] = state.versions[near[k]] if is_exact else -1
     state.bounds[q] = worst
     state.is_fresh[q] = True
+    state.sharp_at[q] = state.numbers[1]
+    state.sharp_to[q] = ceiling if ceiling < np.inf else -np.inf
     _set_key(state, q)
 
 
@@ -234,7 +237,8 @@ def _bound_of_union(
         new = (with_x - weight_x * cost_ab) / (weight_a + weight_b + weight_x)
     else:
         new = (weight_a * cost_a + weight_b * cost_b) / (weight_a + weight_b)
-    return new - _SLACK * max(abs(cost_a), abs(cost_b))
+    noise = 0.0 if linkage == WARD else _NOISE
+    return new - _SLACK * max(abs(cost_a), abs(cost_b)) - noise
 
 
 @compiled
@@ -317,6 +321,12 @@ def _choose_near(state: State, slot: int) -> int:
 
 
 @compiled
+def _is_sharp(state: State, slot: int, tied: float) -> bool:
+    """Say whether all clusters at a cost or below were compared exactly since the last merge."""
+    return bool(state.sharp_at[slot] == state.numbers[1] and state.sharp_to[slot] >= tied)
+
+
+@compiled
 def merge_some(
     linkage: int,
     state: State,
@@ -359,13 +369,14 @@ def merge_some(
             return True
         x = state.heap[0]
         k = _choose_near(state, x)
+        is_tied = k >= 0 and state.near_costs[x, k] == state.bounds[x]
         if (
             k < 0
             or state.near_costs[x, k] > state.bounds[x]
-            or (state.near_costs[x, k] == state.bounds[x] and not state.is_fresh[x])
+            or (is_tied and not _is_sharp(state, x, state.near_costs[x, k]))
         ):
             ceiling = np.inf
-            if k >= 0 and state.is_fresh[x]:  # asked a moment ago: bounds are not sharp enough
+            if is_tied or (k >= 0 and state.is_fresh[x]):  # bounds are not sharp enough
                 ceiling = state.near_costs[x, k]
             _ask(linkage, state, index, dead, n_dead, sums, costs, x, ceiling)
             continue

@@ -88,7 +88,7 @@ def replay_rows(
                     worst[0] = max(worst[0], gap)
         worst[1] = max(worst[1], abs(height - heights[done]))
         worst[2] = max(worst[2], worst[3] - height)
-        worst[3] = height
+        worst[3] = max(worst[3], height)
         unite_rows(state, index, a, b)
         state.nodes[a] = len(heights) + 1 + done
         state.parents[b] = a

@@ -33,10 +33,11 @@ def multiply_rows(
 
 
 @compiled
-def fill_costs(linkage: int, state: State, products: NDArray[np.float64]) -> None:
-    """Turn products of earlier rows into costs, on both sides of the diagonal."""
-    n = len(products)
-    for a in range(n):
+def fill_costs(
+    linkage: int, state: State, first: int, last: int, products: NDArray[np.float64]
+) -> None:
+    """Turn products of rows ``first`` to ``last - 1`` with earlier rows into costs."""
+    for a in range(first, last):
         for b in range(a):
             weight_a, weight_b = state.weights[a], state.weights[b]
             product = products[a, b] / (weight_a * weight_b)
@@ -46,10 +47,8 @@ def fill_costs(linkage: int, state: State, products: NDArray[np.float64]) -> Non
             else:
                 new = cost(linkage, weight_a, weight_b, squares, product)
                 products[a, b] = max(new, 0.0)
-        products[a, a] = np.inf
-    for a in range(n):
-        for b in range(a):
             products[b, a] = products[a, b]
+        products[a, a] = np.inf
 
 
 @compiled

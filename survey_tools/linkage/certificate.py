@@ -109,6 +109,8 @@ def certify_tree(
     else:
         assert isinstance(distances, DenseRowDistances)
         worst = _replay_dense(distances.rows[order], tree.linkage, merges, heights, report)
+    if not isinstance(distances, Distances):  # a later, lower merge was possible before, too
+        worst[0] = max(worst[0], worst[2])
     return Certificate(
         n_merges=len(heights),
         gap=float(worst[0]),
@@ -189,7 +191,7 @@ def _replay_dense(
             worst[0] = max(worst[0], height - to_height(costs.min()))
         worst[1] = max(worst[1], abs(height - heights[done]))
         worst[2] = max(worst[2], worst[3] - height)
-        worst[3] = height
+        worst[3] = max(worst[3], height)
         means[a] = (sizes[a] * means[a] + sizes[b] * means[b]) / (sizes[a] + sizes[b])
         squares[a] = means[a] @ means[a]
         sizes[a] += sizes[b]

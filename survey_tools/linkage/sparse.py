@@ -28,7 +28,8 @@ _REBUILD_SHARE = 0.15  # of the clusters that may die before the index is made a
 _ROWS_AT_ONCE = 1000  # between two looks at the clock and at Ctrl-C: some tenths of a second
 _STEPS_AT_ONCE = 2000
 _FIRST_SHARE = 0.3  # of the time that the first comparison of all rows takes
-_UNIT = 1e-9  # how far a row's norm may be from 1
+_COSTS_AT_ONCE = 50  # rows of the square; nearly equal rows take some microseconds a pair
+_UNIT = 1e-10  # how far a row's norm may be from 1
 
 Progress = Callable[[int, int], None]
 
@@ -44,9 +45,9 @@ def merge_sparse_rows(
     """Merge sparse rows agglomeratively, by Ward's linkage or by average cosine distance.
 
     Memory grows with the number of stored entries, not with the square of the rows. Of pairs
-    at the same smallest distance (equal in float64) the one with the first row is merged
-    first, a cluster standing where its first row stands; so rows in the order of their keys
-    give a tree that does not depend on the order of the input.
+    at the same smallest distance (equal in float64, as computed) the one with the first row
+    is merged first, a cluster standing where its first row stands; so rows in the order of
+    their keys give a tree that does not depend on the order of the input.
 
     Parameters
     ----------
@@ -79,6 +80,12 @@ def merge_sparse_rows(
     """
     rows = _check_rows(rows, linkage, weights)
     n = rows.shape[0]
+    if linkage == "ward" and rows.nnz:  # float32 has no room for every unit
+        exponent = int(np.frexp(rows.data.max())[1])
+        rows.data = np.ldexp(rows.data, -exponent)
+        rows.eliminate_zeros()
+    else:
+        exponent = 0
     merges = np.empty((n - 1, 2), dtype=np.int64)
     costs = np.zeros(n - 1)
     given = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -92,7 +99,7 @@ def merge_sparse_rows(
         state = _merge_by_lists(code, state, n_terms, merges, costs, n_threads, report)
     _merge_in_square(code, state, n_terms, merges, costs, report)
     heights = np.maximum.accumulate(np.sqrt(costs) if linkage == "ward" else costs)
-    return _assemble(merges, heights)
+    return _assemble(merges, np.ldexp(heights, exponent))
 
 
 def _silent(n_done: int, n_all: int) -> None:
@@ -112,6 +119,8 @@ def _check_rows(
     rows: sparse.csr_array, linkage: str, weights: NDArray[np.float64] | None
 ) -> sparse.csr_array:
     """Return rows without stored zeros, terms ascending; refuse what has no meaning."""
+    if rows.shape[0] == 0:
+        raise ParameterError("merging needs at least one row; 0 arrived")
     rows = sparse.csr_array(rows.astype(np.float64, copy=True))
     rows.sum_duplicates()
     rows.eliminate_zeros()
@@ -139,6 +148,11 @@ def _check_rows(
                 f"{len(bad)} of {len(norms)} rows are empty and have no cosine: "
                 f"{abbreviate(map(str, bad))}"
             )
+        if weights is not None and norms.max() > 1 + _UNIT:
+            raise ParameterError(
+                f"means of rows of norm 1 have a norm up to 1; {norms.max():.6g} arrived; "
+                "normalise rows before taking means"
+            )
         if weights is None and np.abs(norms - 1).max() > _UNIT:
             raise ParameterError("average linkage by cosine needs rows of norm 1; normalise them")
     return rows
@@ -159,27 +173,22 @@ def _merge_equal_rows(
     n_merges : int
         Merges made, written to ``merges``.
     """
-    n = rows.shape[0]
-    group_of: dict[bytes, int] = {}
-    firsts: list[int] = []
-    nodes: list[int] = []
-    totals: list[float] = []
-    done = 0
-    for i in range(n):
+    members: dict[bytes, list[int]] = {}
+    for i in range(rows.shape[0]):
         span = slice(rows.indptr[i], rows.indptr[i + 1])
         content = rows.indices[span].tobytes() + rows.data[span].tobytes()
         digest = hashlib.blake2b(content, digest_size=16).digest()
-        group = group_of.setdefault(digest, len(firsts))
-        if group == len(firsts):
-            firsts.append(i)
-            nodes.append(i)
-            totals.append(weights[i])
-        else:
-            merges[done] = sorted((nodes[group], i))
-            nodes[group] = n + done
-            totals[group] += weights[i]
-            done += 1
-    return np.array(firsts), np.array(nodes, dtype=np.int64), np.array(totals), done
+        members.setdefault(digest, []).append(i)
+    nodes, totals, done = [], [], 0
+    for first, *others in members.values():
+        node, total = first, weights[first]
+        for i in others:
+            merges[done] = sorted((node, i))
+            node, total, done = rows.shape[0] + done, total + weights[i], done + 1
+        nodes.append(node)
+        totals.append(total)
+    firsts = np.array([group[0] for group in members.values()])
+    return firsts, np.array(nodes, dtype=np.int64), np.array(totals), done
 
 
 def _merge_by_lists(
@@ -284,7 +293,8 @@ def _merge_in_square(
             min(first + _ROWS_AT_ONCE, n),
             square,
         )
-    fill_costs(linkage, state, square)
+    for first in range(0, n, _COSTS_AT_ONCE):
+        fill_costs(linkage, state, first, min(first + _COSTS_AT_ONCE, n), square)
     done = int(state.numbers[1])
     is_dead = np.zeros(n, dtype=np.bool_)
     nearest, least = np.full(n, -1), np.empty(n)
