@@ -50,6 +50,8 @@ class ThrottledError(FetchError):
         Seconds asked for; None where the reply names none (``Retry-After: 0`` says nothing).
     is_final : bool
         Whether patience is used up, so that the run must end.
+    rest_s : float
+        Seconds of the cool-down that the reply began.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ThrottledError(FetchError):
         super().__init__(reason)
         self.retry_after_s = retry_after_s
         self.is_final = is_final
+        self.rest_s = 0.0
 
 
 class RefusedError(FetchError):

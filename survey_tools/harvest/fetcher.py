@@ -154,8 +154,10 @@ class Fetcher:
                 return Fetched(page=page, body=body, url=request.full_url)
             except ThrottledError as fault:
                 logger.info("%s", fault)
+                if fault.is_final:  # an earlier run's cool-down: nobody was asked
+                    raise
                 n_rests += 1
-                self._send_to_rest(fault)
+                self._spend(fault.rest_s, fault)
                 if n_throttles is not None and n_rests >= n_throttles:
                     raise
             except TransientError as fault:
@@ -183,8 +185,14 @@ class Fetcher:
             with self._gate.turn(url) as turn:
                 self.n_requests += 1
                 reply = self._wire.send(replace(request, url=url), on_answer=turn.mark)
+                try:
+                    if reply.status not in _REDIRECTS:
+                        _judge(reply, url, self.clock.now())
+                except ThrottledError as fault:
+                    # told before the gate opens: the next may be waiting at it already
+                    turn.rest_s = fault.rest_s = self._begin_rest(fault)
+                    raise
             if reply.status not in _REDIRECTS:
-                _judge(reply, url, self.clock.now())
                 if is_for_good and url != request.url:
                     self._memory.save_host(request.url, HostState(moved_to=url))
                 return reply
@@ -208,7 +216,8 @@ class Fetcher:
                 self._gate.rest(url, left_s)
                 self._spend(left_s, ThrottledError(f"{host} is in its cool-down"))
 
-    def _send_to_rest(self, fault: ThrottledError) -> None:
+    def _begin_rest(self, fault: ThrottledError) -> float:
+        """Store the cool-down that a throttled reply begins; return its seconds."""
         host = host_of(self._asked_url)
         n_strikes = self._memory.read_host(host).n_strikes + 1
         if fault.retry_after_s is not None:
@@ -220,8 +229,7 @@ class Fetcher:
         until = self.clock.now() + timedelta(seconds=rest_s)
         state = HostState(rest_until=until, rest_s=rest_s, n_strikes=n_strikes)
         self._memory.save_host(host, state)
-        self._gate.rest(self._asked_url, rest_s)
-        self._spend(rest_s, fault)
+        return rest_s
 
     def _forgive(self) -> None:
         host = host_of(self._asked_url)

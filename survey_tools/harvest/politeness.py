@@ -63,10 +63,13 @@ class Turn:
     ----------
     answered_s : float or None
         Monotonic time at which the reply began.
+    rest_s : float
+        Seconds that the host asks to rest; told to all before the gate opens to the next.
     """
 
     clock: Clock
     answered_s: float | None = None
+    rest_s: float = 0.0
 
     def mark(self) -> None:
         """Note that the server has the request: the gap counts from here."""
@@ -137,6 +140,7 @@ class Gate:
                         yield turn
                     finally:
                         memory.last_s = turn.answered_s or self._clock.monotonic()
+                        self._lengthen(memory, host, turn.rest_s)
                         _write(file, memory)
                     return
             self._wait(f"cool-down of {host}", rest_s)  # not under the lock: others may be free
@@ -145,16 +149,20 @@ class Gate:
         """Let no request to a host through for some seconds, for every process here."""
         with self._locked() as file:
             memory = _read(file)
-            begin, length = memory.rests.get(host_of(url), (0.0, 0.0))
-            now = self._clock.monotonic()
-            if now + seconds > begin + length or begin > now:
-                memory.rests[host_of(url)] = (now, seconds)
-                _write(file, memory)
+            self._lengthen(memory, host_of(url), seconds)
+            _write(file, memory)
 
     def rest_left_s(self, url: str) -> float:
         """Return the seconds that a host still rests."""
         with self._locked() as file:
             return self._rest_left(_read(file), host_of(url))
+
+    def _lengthen(self, memory: _Memory, host: str, seconds: float) -> None:
+        """Let a host rest for some seconds from now, unless it rests longer already."""
+        begin, length = memory.rests.get(host, (0.0, 0.0))
+        now = self._clock.monotonic()
+        if seconds > 0 and (now + seconds > begin + length or begin > now):
+            memory.rests[host] = (now, seconds)
 
     def _forget_other_boot(self, file: int, memory: _Memory, host: str) -> None:
         """Let a rest that seems to begin in the future, as after a reboot, begin now."""

@@ -1,11 +1,14 @@
 """The fetcher: what passes is tried again, what throttles brings rest, what is wrong ends it."""
 
+import json
+import os
 import random
 import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +22,7 @@ from survey_tools.harvest.faults import (
 )
 from survey_tools.harvest.fetcher import N_ATTEMPTS, Fetched, Fetcher, HostState
 from survey_tools.harvest.page import Page
-from survey_tools.harvest.politeness import Gate
+from survey_tools.harvest.politeness import Gate, gate_path
 from survey_tools.harvest.strict_xml import parse_xml
 from survey_tools.harvest.wire import Reply, Request
 
@@ -377,6 +380,35 @@ def test_a_stored_rest_is_kept_by_the_next_run(
     desk.ask()
     assert desk.wire.times == [100.0]
     assert memory.states[HOST] == HostState()
+
+
+def test_a_run_too_impatient_for_a_stored_rest_makes_it_no_longer(clock: VirtualClock) -> None:
+    """It asks nobody, so nobody asked for more rest."""
+    memory = Memory()
+    state = HostState(rest_until=NOON + timedelta(seconds=100), rest_s=600.0, n_strikes=3)
+    memory.states[HOST] = state
+    desk = Desk(clock, GOOD, memory=memory, patience_s=10)
+    error = desk.fail(ThrottledError)
+    assert str(error) == f"{HOST} is in its cool-down; patience is used up"
+    assert desk.fetcher.n_requests == 0
+    assert memory.states[HOST] == state
+
+
+def test_the_gate_knows_of_a_rest_when_it_opens(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the moment the lock is freed after a 429, its file says how long the host rests."""
+    desk = Desk(clock, reply(429, retry_after="100"))
+    seen: list[dict[str, Any]] = []
+    close = os.close
+
+    def look_and_close(file: int) -> None:
+        seen.append(json.loads(gate_path(URL).read_bytes() or b"{}"))
+        close(file)
+
+    monkeypatch.setattr("survey_tools.harvest.politeness.os.close", look_and_close)
+    desk.fail(ThrottledError, n_throttles=1)
+    assert [rest["rests"] for rest in seen] == [{HOST: [5000.0, 100.0]}]
 
 
 def test_a_clock_set_back_makes_no_rest_longer(clock: VirtualClock) -> None:

@@ -229,6 +229,24 @@ def test_a_rest_is_waited_for_outside_the_gate(clock: VirtualClock) -> None:
     assert len(seen) == 4
 
 
+def test_a_rest_that_a_reply_asks_for_is_told_before_the_gate_opens() -> None:
+    """Who waits at the gate already finds it written, and waits for its end."""
+    clock = SystemClock()
+    passed: list[float] = []
+
+    def queue() -> None:
+        passed.append(pass_through(Gate(HERE, gap_s=0.01, clock=clock)))
+
+    waiting = threading.Thread(target=queue)
+    with Gate(HERE, gap_s=0.01, clock=clock).turn(HERE) as turn:
+        waiting.start()
+        clock.sleep(0.2)
+        turn.rest_s = 0.5
+        told_s = clock.monotonic()
+    waiting.join(10)
+    assert passed[0] - told_s >= 0.5
+
+
 # ---- a clock that jumps ------------------------------------------------------------------
 
 
