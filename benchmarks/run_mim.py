@@ -24,7 +24,9 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.metrics import silhouette_samples
 
-from survey_tools.study import analyse, read_study, run_study
+from survey_tools.analysis import analyse
+from survey_tools.run import run_study
+from survey_tools.study import read_study
 from survey_tools.text import join_fields
 
 DATA = Path(__file__).parents[1] / "data" / "mim"

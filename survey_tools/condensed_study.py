@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ from survey_tools.figures.collapsed import draw_collapsed, layout_collapsed
 from survey_tools.figures.style import save_figure
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder, sha256_of
 from survey_tools.partition import Partition
+from survey_tools.progress import StageProgress, ignore_progress
 from survey_tools.report.tables import write_csv
 from survey_tools.settings import SurveySettings
 from survey_tools.text import read_stop_words
@@ -43,7 +44,6 @@ from survey_tools.tree_formats import to_newick
 __all__ = ["CondensedResult", "run_condensed"]
 
 COMMAND = "cluster"
-Progress = Callable[[str, float], None]
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "numba", "pandas", "pyarrow", "pydantic")
 
 
@@ -75,10 +75,6 @@ class CondensedResult:
         return (loss,) if self.check is None else (loss, describe_check(self.check))
 
 
-def _silent(stage: str, share: float) -> None:
-    """Report progress to nobody."""
-
-
 def run_condensed(
     source: Path,
     out: Path,
@@ -86,7 +82,7 @@ def run_condensed(
     settings: SurveySettings,
     engine: EngineChoice | None = None,
     scratch: Path | None = None,
-    progress: Progress = _silent,
+    progress: StageProgress = ignore_progress,
 ) -> CondensedResult:
     """Cluster a file of papers by way of micro-clusters and write the output folder.
 
@@ -142,7 +138,7 @@ def run_condensed(
 
 
 def _cluster(
-    condensed: Condensed, settings: SurveySettings, *, n_threads: int, progress: Progress
+    condensed: Condensed, settings: SurveySettings, *, n_threads: int, progress: StageProgress
 ) -> CondensedResult:
     progress("tree", 0.0)
     tree = merge_condensed(

@@ -27,6 +27,7 @@ __all__ = [
     "check_square_fits",
     "measure_dense_distances",
     "measure_distances",
+    "measure_similarity",
 ]
 
 logger = logging.getLogger(__name__)
@@ -335,3 +336,11 @@ def _without_cancellation(
         a, b = i[start : start + n_at_once], j[start : start + n_at_once]
         difference = rows[a + first] - rows[b]
         squared[a, b] = np.asarray(difference.multiply(difference).sum(axis=1)).ravel()
+
+
+def measure_similarity(
+    features: Features,
+) -> Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.float64]]:
+    """Return what gives blocks of the cosine similarities of papers by their terms."""
+    rows = sparse.csr_array(normalize(features.matrix))
+    return lambda i, j: np.asarray((rows[i] @ rows[j].T).toarray())

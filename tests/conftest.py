@@ -114,7 +114,8 @@ def mim_corpus(mim_study: "Study") -> Corpus:
 @pytest.fixture(scope="session")
 def mim_result(mim_study: "Study") -> "StudyResult":
     """Analyse the bundled survey with few relabellings, to keep the tests fast."""
-    from survey_tools.study import analyse, read_study
+    from survey_tools.analysis import analyse
+    from survey_tools.study import read_study
 
     few = {"crosscheck.n_permutations": 200, "crosscheck.n_resamples": 200}
     return analyse(read_study(mim_study.folder, few))

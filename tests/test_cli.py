@@ -358,14 +358,14 @@ def test_ctrl_c_while_a_library_loads_is_no_traceback(
     survey: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python 3.11 wraps an interrupt inside a class body; any other RuntimeError still shows."""
-    from survey_tools import study
+    from survey_tools import run
 
     for cause, code in ((KeyboardInterrupt(), 130), (None, 1)):
 
         def stop(*_: object, cause: BaseException | None = cause, **__: object) -> None:
             raise RuntimeError("Error calling __set_name__") from cause
 
-        monkeypatch.setattr(study, "run_study", stop)
+        monkeypatch.setattr(run, "run_study", stop)
         result = invoke("run", survey, "-o", survey.parent / "out")
         assert result.exit_code == code
         assert isinstance(result.exception, RuntimeError) is (cause is None)

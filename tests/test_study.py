@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 from examples import SETTINGS, SIX_PAPERS, SUBTREES, TAXONOMY, make_survey
 
+from survey_tools.analysis import analyse
 from survey_tools.errors import DataError, OutputError, ParameterError
 from survey_tools.results import StudyResult
-from survey_tools.study import Study, analyse, bundled_survey, read_study, run_study
+from survey_tools.run import run_study
+from survey_tools.study import Study, bundled_survey, read_study
 
 FAST = {"figures.formats": ["svg"]}
 

@@ -290,7 +290,8 @@ def _execute(
     shares = _LARGE_SHARES if _is_large(survey) else _STAGE_SHARES
     with log_to_stderr(quiet=quiet), _progress(shares, is_shown=_has_terminal(quiet)) as progress:
         from survey_tools.errors import count
-        from survey_tools.study import bundled_survey, run_study
+        from survey_tools.run import run_study
+        from survey_tools.study import bundled_survey
 
         folder = survey or bundled_survey()
         target = out or _default_target(folder)

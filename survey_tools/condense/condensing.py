@@ -20,11 +20,12 @@ import numpy as np
 from survey_tools.condense import scratch
 from survey_tools.condense.centres import N_START, fit_basis
 from survey_tools.condense.engines import Engine
-from survey_tools.condense.passes import Passes, Progress
+from survey_tools.condense.passes import Passes
 from survey_tools.condense.record import Condensed, PaperSample
+from survey_tools.progress import StageProgress
 from survey_tools.settings import CondenseSettings, TextSettings
 
-__all__ = ["Progress", "condense_papers"]
+__all__ = ["condense_papers"]
 
 
 def condense_papers(
@@ -37,7 +38,7 @@ def condense_papers(
     rng: np.random.Generator,
     engine: Engine,
     folder: Path,
-    progress: Progress,
+    progress: StageProgress,
 ) -> Condensed:
     """Condense a file of papers to micro-clusters.
 

@@ -1,6 +1,5 @@
 """Micro-clusters -> Tree, and clusters of micro-clusters -> clusters of papers."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from survey_tools.cuts import cut_at_height
 from survey_tools.errors import ParameterError
 from survey_tools.linkage.sparse import merge_sparse_rows
 from survey_tools.partition import Partition
+from survey_tools.progress import CountProgress
 from survey_tools.settings import ClusteringSettings, CondenseSettings
 from survey_tools.tree import Tree
 
@@ -24,8 +24,6 @@ __all__ = [
 ]
 
 _N_DECIMALS = 10  # of merge heights, as in survey_tools.linkage.routes
-
-Progress = Callable[[int, int], None]
 
 
 def needs_unit_rows(clustering: ClusteringSettings) -> bool:
@@ -82,7 +80,7 @@ def merge_condensed(
     clustering: ClusteringSettings,
     *,
     n_threads: int = 1,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Tree:
     """Merge micro-clusters exactly, each standing for as many papers as it has.
 
@@ -118,7 +116,7 @@ def _merge(
     *,
     weights: NDArray[np.float64] | None,
     n_threads: int,
-    progress: Progress | None,
+    progress: CountProgress | None,
 ) -> Tree:
     linkage: Literal["ward", "average"] = "ward" if clustering.linkage == "ward" else "average"
     merges = merge_sparse_rows(
@@ -153,7 +151,7 @@ def cluster_exactly(
     clustering: ClusteringSettings,
     *,
     n_threads: int = 1,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Partition:
     """Cluster papers of the sample by an exact tree of their own rows.
 

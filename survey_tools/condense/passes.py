@@ -25,11 +25,11 @@ from survey_tools.condense.sums import RunningSum
 from survey_tools.condense.vocabulary import TermCounter, Vocabulary
 from survey_tools.errors import ParameterError, abbreviate
 from survey_tools.paper import Paper, TextSource
+from survey_tools.progress import StageProgress
 from survey_tools.settings import CondenseSettings, TextSettings
 
-__all__ = ["CountedPapers", "Passes", "Progress", "WeighedPapers"]
+__all__ = ["CountedPapers", "Passes", "WeighedPapers"]
 
-Progress = Callable[[str, float], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -72,7 +72,7 @@ class Passes:
     is_scaled: bool
     engine: Engine
     folder: Path
-    progress: Progress
+    progress: StageProgress
 
     def count(self, source: Path, stop_words: frozenset[str]) -> CountedPapers:
         """Pass 1: read, split and count."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from survey_tools.figures.placement import letter_code
 from survey_tools.figures.rows import Row
 from survey_tools.figures.style import LINE_SPACING, text_width, wrap
 from survey_tools.subtrees import AttachedName
 from survey_tools.tree import Tree
 
-__all__ = ["Bracket", "NameBox", "assign_lanes", "build_brackets", "name_box", "spread"]
+__all__ = ["Bracket", "NameBox", "assign_lanes", "build_brackets", "name_box"]
 
 _BESIDE_EMS = 9.0  # width of a name below its sub-tree, before it wraps
 _LONGEST_WORD_EMS = 16.0  # a longer word is split
@@ -93,7 +94,7 @@ def name_box(name: AttachedName, i: int, size: float, *, width: float | None = N
         most = width
     score = "" if name.jaccard is None else f", J {name.jaccard:.2f}"
     size_and_score = f"{len(name.subtree.paper_keys)} papers{score}"
-    title = wrap(f"{_letters(i)}  {name.name}", most, size)
+    title = wrap(f"{letter_code(i)}  {name.name}", most, size)
     lines = (*title, *wrap(size_and_score, most, size))
     gaps = (_BESIDE_GAP_PT, 0.0) if width is None else (0.0, _NAME_GAP_PT)
     return NameBox(
@@ -120,7 +121,7 @@ def build_brackets(
         start, n_papers = int(tree.starts[node]), int(tree.sizes[node])
         brackets.append(
             Bracket(
-                code=_letters(i),
+                code=letter_code(i),
                 name=name.name,
                 paper_keys=name.subtree.paper_keys,
                 height=name.subtree.height,
@@ -133,35 +134,3 @@ def build_brackets(
             )
         )
     return tuple(brackets)
-
-
-def spread(
-    wanted: Sequence[float], rooms: Sequence[float], first: float, last: float
-) -> list[float]:
-    """Move centres as little as needed so that none overlaps or leaves ``first`` to ``last``.
-
-    Parameters
-    ----------
-    wanted, rooms : sequence of float
-        Where each would stand, and how much room it takes; together they fit.
-    """
-    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    placed = list(wanted)
-    edge = first
-    for i in order:
-        placed[i] = max(wanted[i], edge + rooms[i] / 2)
-        edge = placed[i] + rooms[i] / 2
-    edge = last
-    for i in reversed(order):
-        placed[i] = min(placed[i], edge - rooms[i] / 2)
-        edge = placed[i] - rooms[i] / 2
-    return placed
-
-
-def _letters(i: int) -> str:
-    letters = ""
-    i += 1
-    while i:
-        i, rest = divmod(i - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from survey_tools.figures.circle_geometry import GAP_RAD, to_points, trace_arc, trace_sector
 from survey_tools.figures.circle_page import BAR_PT, CELL_PT, CircleGrid
 from survey_tools.figures.pages import LANE_PT
+from survey_tools.figures.placement import choose_largest, spread
 from survey_tools.figures.sheet import PlacedText
 from survey_tools.figures.side_column import CODE_EMS
-from survey_tools.figures.spans import ClusterSpan, NameSpan, choose_largest, spread
+from survey_tools.figures.spans import ClusterSpan, NameSpan
 from survey_tools.figures.strips import StripColumn, Swatch
 from survey_tools.figures.style import LINE_SPACING, shorten
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from matplotlib.colors import to_rgb
 
-from survey_tools.figures.brackets import Bracket, spread
+from survey_tools.figures.brackets import Bracket
 from survey_tools.figures.layout import DendrogramLayout
 from survey_tools.figures.pages import LANE_PT
 from survey_tools.figures.pen import Pen, Points
+from survey_tools.figures.placement import spread
 from survey_tools.figures.rows import Panel
 from survey_tools.figures.style import INK, PALETTE
 

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survey_tools.figures.pages import LANE_PT, PAD_PT
+from survey_tools.figures.placement import choose_largest, spread
 from survey_tools.figures.sheet import PlacedText
-from survey_tools.figures.spans import NameSpan, choose_largest, spread
+from survey_tools.figures.spans import NameSpan
 from survey_tools.figures.style import LINE_SPACING
 
 __all__ = [

@@ -19,6 +19,7 @@ __all__ = [
     "Index",
     "State",
     "add_products",
+    "bound_all_costs",
     "bound_costs",
     "cancels",
     "compiled",
@@ -252,6 +253,37 @@ def bound_costs(
         product = (sums[s] * up + n_summands * _UNDERFLOW) / (weight_q * weights[s])
         costs[s] = cost(linkage, weight_q, weights[s], square_q + squares[s], product)
         sums[s] = 0.0
+
+
+@compiled
+def bound_all_costs(
+    linkage: int,
+    state: State,
+    index: Index,
+    dead: NDArray[np.int64],
+    n_dead: int,
+    q: int,
+    sums: NDArray[np.float32],
+    costs: NDArray[np.float64],
+) -> None:
+    """Bound the costs of merging cluster ``q`` with every other; infinite where there is none.
+
+    Parameters
+    ----------
+    dead : ndarray of int64
+        Slots merged since the index was built, of which the first ``n_dead`` count.
+    sums : ndarray of float32, shape (n_slots,)
+        Work space, zero before and after.
+    costs : ndarray of float64, shape (n_slots,)
+    """
+    n_slots = len(sums)
+    add_products(state, index, q, n_slots, sums)
+    for i in range(n_dead):  # rows of the common terms are summed when clusters merge
+        sums[find_root(state.parents, dead[i])] += sums[dead[i]]
+    bound_costs(linkage, state, q, n_slots, sums, costs)
+    costs[q] = np.inf
+    for i in range(n_dead):
+        costs[dead[i]] = np.inf
 
 
 @compiled

@@ -19,201 +19,18 @@ from survey_tools.kernels.cluster_rows import (
     WARD,
     Index,
     State,
-    add_products,
-    bound_costs,
     compiled,
     find_cost,
     find_root,
     unite_rows,
 )
+from survey_tools.kernels.near_heap import remove, set_key
+from survey_tools.kernels.near_questions import ask, insert
 
-__all__ = ["ask_first", "fill_heap", "merge_some"]
+__all__ = ["merge_some"]
 
 _SLACK = 1e-13  # bounds from bounds carry the rounding of a few float64 operations
 _NOISE = 4e-15  # of a mean cosine distance, which is 1 less a sum near 1
-
-
-@compiled
-def _is_before(keys: NDArray[np.float64], a: int, b: int) -> bool:
-    return bool(keys[a] < keys[b] or (keys[a] == keys[b] and a < b))
-
-
-@compiled
-def _sift(
-    heap: NDArray[np.int64],
-    places: NDArray[np.int64],
-    keys: NDArray[np.float64],
-    n: int,
-    place: int,
-) -> None:
-    """Move the slot at a place of the heap to where its key belongs."""
-    slot = heap[place]
-    while place > 0:
-        above = (place - 1) // 2
-        if not _is_before(keys, slot, heap[above]):
-            break
-        heap[place] = heap[above]
-        places[heap[place]] = place
-        place = above
-    while 2 * place + 1 < n:
-        below = 2 * place + 1
-        if below + 1 < n and _is_before(keys, heap[below + 1], heap[below]):
-            below += 1
-        if not _is_before(keys, heap[below], slot):
-            break
-        heap[place] = heap[below]
-        places[heap[place]] = place
-        place = below
-    heap[place] = slot
-    places[slot] = place
-
-
-@compiled
-def _set_key(state: State, slot: int) -> None:
-    """Put a cluster where its least bound belongs."""
-    least = state.bounds[slot]
-    for k in range(state.near.shape[1]):
-        if state.near[slot, k] >= 0 and state.near_costs[slot, k] < least:
-            least = state.near_costs[slot, k]
-    state.keys[slot] = least
-    _sift(state.heap, state.places, state.keys, state.numbers[0], state.places[slot])
-
-
-@compiled
-def _remove(state: State, slot: int) -> None:
-    """Take a cluster out of the heap; the number of living clusters falls by one."""
-    place = state.places[slot]
-    state.numbers[0] -= 1
-    n = state.numbers[0]
-    if place != n:
-        last = state.heap[n]
-        state.heap[place] = last
-        state.places[last] = place
-        _sift(state.heap, state.places, state.keys, n, place)
-
-
-@compiled
-def fill_heap(state: State) -> None:
-    """Order all living clusters by their least bound."""
-    alive = state.numbers[0]
-    state.numbers[0] = 0
-    for slot in range(alive):
-        n = state.numbers[0]
-        state.heap[n] = slot
-        state.places[slot] = n
-        state.numbers[0] += 1
-        _set_key(state, slot)
-
-
-@compiled
-def _insert(
-    near: NDArray[np.int32], costs: NDArray[np.float64], n: int, slot: int, new: float
-) -> int:
-    """Insert into a list sorted by cost, ties by the order of arrival; return its length.
-
-    A full list loses its last entry.
-    """
-    full = len(near)
-    if n == full and new >= costs[n - 1]:
-        return n
-    place = n if n < full else full - 1
-    while place > 0 and costs[place - 1] > new:
-        near[place] = near[place - 1]
-        costs[place] = costs[place - 1]
-        place -= 1
-    near[place] = slot
-    costs[place] = new
-    return min(n + 1, full)
-
-
-@compiled
-def ask_first(
-    linkage: int,
-    state: State,
-    index: Index,
-    rows: NDArray[np.int64],
-    near: NDArray[np.int32],
-    near_costs: NDArray[np.float64],
-    counts: NDArray[np.int64],
-) -> None:
-    """Compare some clusters with all in earlier slots and note who is near to whom.
-
-    ``near``, ``near_costs`` and ``counts``, the lists found so far and their lengths, belong
-    to this thread.
-    """
-    n = len(state.parents)
-    sums = np.zeros(n, dtype=np.float32)
-    costs = np.empty(n)
-    full = near.shape[1]
-    worst = near_costs[:, full - 1].copy()  # infinite while a list is not full
-    for q in rows:
-        add_products(state, index, q, q, sums)
-        bound_costs(linkage, state, q, q, sums, costs)
-        worst_q = worst[q]
-        for s in range(q):
-            if costs[s] < worst_q:
-                counts[q] = _insert(near[q], near_costs[q], counts[q], s, costs[s])
-                worst_q = near_costs[q, full - 1]
-            if costs[s] < worst[s]:
-                counts[s] = _insert(near[s], near_costs[s], counts[s], q, costs[s])
-                worst[s] = near_costs[s, full - 1]
-        worst[q] = worst_q
-
-
-@compiled
-def _ask(
-    linkage: int,
-    state: State,
-    index: Index,
-    dead: NDArray[np.int64],
-    n_dead: int,
-    sums: NDArray[np.float32],
-    costs: NDArray[np.float64],
-    q: int,
-    ceiling: float,
-) -> None:
-    """Find anew which clusters are nearest to cluster ``q``.
-
-    Parameters
-    ----------
-    dead : ndarray of int64
-        Slots merged since the index was built, of which the first ``n_dead`` count.
-    sums, costs : ndarray of float32 and float64, shape (n_slots,)
-        Work space; ``sums`` is zero before and after.
-    ceiling : float
-        If finite, clusters whose lower bound is at most this are compared exactly.
-    """
-    n = len(sums)
-    add_products(state, index, q, n, sums)
-    for i in range(n_dead):  # rows of the common terms are summed when clusters merge
-        slot = dead[i]
-        sums[find_root(state.parents, slot)] += sums[slot]
-    bound_costs(linkage, state, q, n, sums, costs)
-    costs[q] = np.inf
-    for i in range(n_dead):
-        costs[dead[i]] = np.inf
-    near, near_costs = state.near[q], state.near_costs[q]
-    full = len(near)
-    near[:] = -1
-    near_costs[:] = np.inf
-    count = 0
-    worst = np.inf
-    for s in range(n):
-        if costs[s] < worst:
-            lower = costs[s]
-            if lower <= ceiling < np.inf:
-                lower = find_cost(linkage, state, q, s)
-            if lower < worst:
-                count = _insert(near, near_costs, count, s, lower)
-                worst = near_costs[full - 1]
-    for k in range(count):
-        is_exact = near_costs[k] <= ceiling < np.inf
-        state.near_versions[q, k] = state.versions[near[k]] if is_exact else -1
-    state.bounds[q] = worst
-    state.is_fresh[q] = True
-    state.sharp_at[q] = state.numbers[1]
-    state.sharp_to[q] = ceiling if ceiling < np.inf else -np.inf
-    _set_key(state, q)
 
 
 @compiled
@@ -285,7 +102,7 @@ def _unite_lists(
             continue
         if count == full:
             bound = min(bound, max(new, near_costs[full - 1]))
-        count = _insert(near, near_costs, count, slots[i], new)
+        count = insert(near, near_costs, count, slots[i], new)
     state.near_versions[a, :] = -1
     state.bounds[a] = bound
     state.is_fresh[a] = False
@@ -378,7 +195,7 @@ def merge_some(
             ceiling = np.inf
             if is_tied or (k >= 0 and state.is_fresh[x]):  # bounds are not sharp enough
                 ceiling = state.near_costs[x, k]
-            _ask(linkage, state, index, dead, n_dead, sums, costs, x, ceiling)
+            ask(linkage, state, index, dead, n_dead, sums, costs, x, ceiling)
             continue
         known = state.near[x, k]
         y = find_root(state.parents, known)
@@ -398,8 +215,8 @@ def merge_some(
             state.versions[a] += 1 + state.versions[b]
             state.numbers[1] += 1
             dead[n_dead] = b
-            _remove(state, b)
-            _set_key(state, a)
+            remove(state, b)
+            set_key(state, a)
             continue
         if y != known:
             state.is_fresh[x] = False
@@ -412,5 +229,5 @@ def merge_some(
             state.near[x, k] = y
             state.near_costs[x, k] = find_cost(linkage, state, x, y)
             state.near_versions[x, k] = state.versions[y]
-        _set_key(state, x)
+        set_key(state, x)
     return False

@@ -7,11 +7,9 @@ from survey_tools.kernels.cluster_rows import (
     WARD,
     Index,
     State,
-    add_products,
-    bound_costs,
+    bound_all_costs,
     compiled,
     find_cost,
-    find_root,
     unite_rows,
 )
 
@@ -75,13 +73,7 @@ def replay_rows(
         cost_ab = find_cost(linkage, state, a, b)
         height = _height(linkage, cost_ab)
         for q in (a, b):
-            add_products(state, index, q, n_slots, sums)
-            for i in range(n_dead):
-                sums[find_root(state.parents, dead[i])] += sums[dead[i]]
-            bound_costs(linkage, state, q, n_slots, sums, costs)
-            costs[q] = np.inf
-            for i in range(n_dead):
-                costs[dead[i]] = np.inf
+            bound_all_costs(linkage, state, index, dead, n_dead, q, sums, costs)
             for s in range(n_slots):
                 if costs[s] < cost_ab:
                     gap = height - _height(linkage, find_cost(linkage, state, q, s))

@@ -1,6 +1,5 @@
 """A finished tree -> proof that every merge was the cheapest of all possible ones."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,11 @@ from survey_tools.distances import (
     SparseRowDistances,
 )
 from survey_tools.errors import ParameterError
+from survey_tools.progress import CountProgress, ignore_progress
 from survey_tools.tree import Tree
 
 __all__ = ["Certificate", "certify_tree"]
 
-Progress = Callable[[int, int], None]
 # Merge heights are rounded to 10 decimals; distances of a matrix to 12.
 _LARGEST_GAP = 1e-12
 _LARGEST_ERROR = 1e-9
@@ -65,7 +64,7 @@ class Certificate:
 
 
 def certify_tree(
-    tree: Tree, distances: PairDistances, *, progress: Progress | None = None
+    tree: Tree, distances: PairDistances, *, progress: CountProgress | None = None
 ) -> Certificate:
     """Replay a tree's merges and compare each with all pairs that could be merged instead.
 
@@ -93,7 +92,7 @@ def certify_tree(
     if place.keys() != set(tree.paper_keys):
         raise ParameterError("tree and distances hold different papers")
     order = np.array([place[key] for key in tree.paper_keys])
-    report = progress or _silent
+    report = progress or ignore_progress
     merges = np.asarray(tree.children, dtype=np.int64)
     heights = np.array(tree.heights)
     if isinstance(distances, Distances):
@@ -119,16 +118,12 @@ def certify_tree(
     )
 
 
-def _silent(n_done: int, n_all: int) -> None:
-    """Report progress to nobody."""
-
-
 def _replay_square(
     square: NDArray[np.float64],
     linkage: str,
     merges: NDArray[np.int64],
     heights: NDArray[np.float64],
-    report: Progress,
+    report: CountProgress,
 ) -> NDArray[np.float64]:
     from survey_tools.kernels.replay import METHODS, replay_in_square
 
@@ -152,7 +147,7 @@ def _replay_dense(
     linkage: str,
     merges: NDArray[np.int64],
     heights: NDArray[np.float64],
-    report: Progress,
+    report: CountProgress,
 ) -> NDArray[np.float64]:
     """Replay from mean rows; living clusters stand in front, the last fills each hole."""
     n = len(rows)

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from survey_tools.errors import ParameterError, abbreviate, count
-from survey_tools.kernels.dense_lists import Lists, file_lists, fill_lists, merge_some
+from survey_tools.kernels.dense_lists import Lists
+from survey_tools.kernels.dense_merging import file_lists, fill_lists, merge_some
 from survey_tools.kernels.dense_rows import (
     BIG,
     LANES,
@@ -21,11 +22,11 @@ from survey_tools.kernels.dense_rows import (
     find_candidates,
     merge_square,
 )
+from survey_tools.progress import CountProgress
 
 __all__ = ["merge_dense_rows"]
 
 Linkage = Literal["ward", "average"]
-Progress = Callable[[int, int], None]
 
 # Tuned on LSA of 5,000 to 40,000 abstracts, 100 columns; the merges depend on none of these.
 _N_NEAR = 16
@@ -48,7 +49,7 @@ def merge_dense_rows(
     *,
     linkage: Linkage = "ward",
     weights: ArrayLike | None = None,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
     n_threads: int | None = None,
 ) -> NDArray[np.float64]:
     """Merge rows agglomeratively: scipy's linkage matrix without the distances of all pairs.
@@ -250,7 +251,7 @@ class _Merger:
         clusters: Clusters,
         pool: ThreadPoolExecutor,
         n_threads: int,
-        progress: Progress | None,
+        progress: CountProgress | None,
     ) -> None:
         self.clusters = clusters
         self.pool = pool

@@ -12,7 +12,6 @@ order of the keys.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +30,7 @@ from survey_tools.distances import (
 )
 from survey_tools.errors import ParameterError
 from survey_tools.linkage.leaf_order import turn_by_ends, turn_optimally
+from survey_tools.progress import CountProgress
 from survey_tools.settings import ClusteringSettings, check_linkage
 from survey_tools.text import Features
 from survey_tools.tree import Tree
@@ -44,8 +44,6 @@ _N_OPTIMAL_LEAVES = 2000  # optimal leaf order: 0.2 s for 1,000 leaves, 1 s for 
 # Up to so many papers the matrix takes less time than numba takes to load (half a second).
 _N_IN_MATRIX = 2000
 _FROM_ROWS = {("ward", "euclidean"), ("average", "cosine")}
-
-Progress = Callable[[int, int], None]
 
 
 def needs_matrix(settings: ClusteringSettings, n_papers: int) -> bool:
@@ -99,7 +97,7 @@ def build_tree(
     distances: PairDistances,
     settings: ClusteringSettings,
     *,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> Tree:
     """Merge papers agglomeratively into a tree.
 
@@ -150,7 +148,7 @@ def _sort_by_key(distances: PairDistances) -> PairDistances:
 
 
 def _merge(
-    distances: PairDistances, settings: ClusteringSettings, progress: Progress | None
+    distances: PairDistances, settings: ClusteringSettings, progress: CountProgress | None
 ) -> NDArray[np.float64]:
     """Return scipy's linkage matrix of papers sorted by key."""
     if isinstance(distances, Distances):

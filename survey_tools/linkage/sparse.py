@@ -1,7 +1,6 @@
 """Sparse rows -> merges by exact Ward or average linkage, without an n x n matrix."""
 
 import hashlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -11,7 +10,9 @@ from scipy import sparse
 
 from survey_tools.errors import ParameterError, abbreviate
 from survey_tools.kernels.cluster_rows import AVERAGE, WARD, Index, State
-from survey_tools.kernels.near_lists import ask_first, fill_heap, merge_some
+from survey_tools.kernels.near_heap import fill_heap
+from survey_tools.kernels.near_lists import merge_some
+from survey_tools.kernels.near_questions import ask_first
 from survey_tools.kernels.square import fill_costs, merge_in_square, multiply_rows
 from survey_tools.linkage.sparse_clusters import (
     N_NEAR,
@@ -20,6 +21,7 @@ from survey_tools.linkage.sparse_clusters import (
     compact,
     list_columns,
 )
+from survey_tools.progress import CountProgress, ignore_progress
 
 __all__ = ["merge_sparse_rows"]
 
@@ -31,8 +33,6 @@ _FIRST_SHARE = 0.3  # of the time that the first comparison of all rows takes
 _COSTS_AT_ONCE = 50  # rows of the square; nearly equal rows take some microseconds a pair
 _UNIT = 1e-10  # how far a row's norm may be from 1
 
-Progress = Callable[[int, int], None]
-
 
 def merge_sparse_rows(
     rows: sparse.csr_array,
@@ -40,7 +40,7 @@ def merge_sparse_rows(
     linkage: Literal["ward", "average"] = "ward",
     weights: NDArray[np.float64] | None = None,
     n_threads: int = 1,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> NDArray[np.float64]:
     """Merge sparse rows agglomeratively, by Ward's linkage or by average cosine distance.
 
@@ -94,7 +94,7 @@ def merge_sparse_rows(
     state = begin(rows if n_equal == 0 else sparse.csr_array(rows[firsts]), total, nodes, n_equal)
     del rows  # the state has what it needs
     code = WARD if linkage == "ward" else AVERAGE
-    report = progress or _silent
+    report = progress or ignore_progress
     if len(firsts) > _N_DENSE:
         state = _merge_by_lists(code, state, n_terms, merges, costs, n_threads, report)
     _merge_in_square(code, state, n_terms, merges, costs, report)
@@ -102,11 +102,7 @@ def merge_sparse_rows(
     return _assemble(merges, np.ldexp(heights, exponent))
 
 
-def _silent(n_done: int, n_all: int) -> None:
-    """Report progress to nobody."""
-
-
-def _tell(report: Progress, share: float) -> None:
+def _tell(report: CountProgress, share: float) -> None:
     report(round(1000 * share), 1000)
 
 
@@ -198,7 +194,7 @@ def _merge_by_lists(
     merges: NDArray[np.int64],
     costs: NDArray[np.float64],
     n_threads: int,
-    report: Progress,
+    report: CountProgress,
 ) -> State:
     """Merge until so few clusters are left that a square matrix holds their costs."""
     state = compact(state, n_terms)  # makes room in the pool
@@ -235,7 +231,7 @@ def _ask_first(
     state: State,
     index: Index,
     n_threads: int,
-    report: Progress,
+    report: CountProgress,
 ) -> None:
     """Fill all lists by comparing every pair of rows once."""
     n = len(state.parents)
@@ -275,7 +271,7 @@ def _merge_in_square(
     n_terms: int,
     merges: NDArray[np.int64],
     costs: NDArray[np.float64],
-    report: Progress,
+    report: CountProgress,
 ) -> None:
     """Merge the last clusters with all their costs in a square matrix."""
     n = len(state.parents)

@@ -1,7 +1,5 @@
 """Replays merges of sparse rows, in memory that grows with their entries."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -9,6 +7,7 @@ from scipy import sparse
 from survey_tools.kernels.cluster_rows import AVERAGE, WARD
 from survey_tools.kernels.replay import replay_rows
 from survey_tools.linkage.sparse_clusters import begin, build_index, compact
+from survey_tools.progress import CountProgress
 
 __all__ = ["replay_sparse_rows"]
 
@@ -22,7 +21,7 @@ def replay_sparse_rows(
     heights: NDArray[np.float64],
     *,
     linkage: str,
-    progress: Callable[[int, int], None],
+    progress: CountProgress,
 ) -> NDArray[np.float64]:
     """Repeat merges by Ward's or average linkage and compare each with all other pairs.
 

@@ -10,7 +10,6 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from named_layouts import make_named_layout
 
-from survey_tools.figures.brackets import spread
 from survey_tools.figures.dendrogram import draw_dendrogram
 from survey_tools.tree import Tree
 
@@ -145,9 +144,3 @@ def test_names_beside_a_short_last_panel_go_on_below_it_in_their_own_size() -> N
     assert {text.get_fontsize() for text in shown} == {12}
     assert clipped(figure) == []
     assert overlapping(drawn_texts(figure)) == []
-
-
-def test_texts_are_spread_no_further_than_needed() -> None:
-    """Worked by hand: two centres at 10 with 4 points each and one far away."""
-    assert spread([10.0, 10.0, 50.0], [4.0, 4.0, 4.0], 0.0, 60.0) == [10.0, 14.0, 50.0]
-    assert spread([0.0, 59.0], [4.0, 6.0], 0.0, 60.0) == [2.0, 57.0]

@@ -15,7 +15,6 @@ from survey_tools.cuts import cut
 from survey_tools.errors import ParameterError
 from survey_tools.figures.overview import OverviewLayout, layout_overview, plot_overview
 from survey_tools.figures.segments import branch_segments, join_on_grid
-from survey_tools.figures.spans import choose_largest, spread
 from survey_tools.figures.style import render_svg
 from survey_tools.paper import Paper
 from survey_tools.settings import FigureSettings
@@ -117,33 +116,6 @@ def test_lines_are_bounded_however_many_leaves_there_are() -> None:
     rows = (layout.edges[-1] - layout.edges[0]) / 0.1
     assert len(layout.segments) < 2 * rows
     assert layout.height < 1200
-
-
-@given(
-    st.lists(st.tuples(st.floats(-50, 150), st.floats(0.5, 8.0)), min_size=1, max_size=12),
-)
-def test_spread_texts_keep_apart_within_their_room(items: list[tuple[float, float]]) -> None:
-    """No two centres are nearer than half of both heights, and none leaves the room."""
-    wanted, heights = [w for w, _ in items], [h for _, h in items]
-    centres = spread(wanted, heights, 0.0, 100.0)
-    order = np.argsort(wanted, kind="stable")
-    half = np.array(heights)[order] / 2
-    moved = centres[order]
-    assert (np.diff(moved) >= half[1:] + half[:-1] - 1e-6).all()
-    assert moved[0] - half[0] >= -1e-6
-    assert moved[-1] + half[-1] <= 100.0 + 1e-6
-
-
-def test_spread_moves_texts_as_little_as_possible() -> None:
-    """Two texts that want one place move by half a height each; a third, far off, stays."""
-    np.testing.assert_allclose(spread([20.0, 20.0, 70.0], [4.0] * 3, 0.0, 100.0), [18, 22, 70])
-    np.testing.assert_allclose(spread([99.0, 1.0], [4.0] * 2, 0.0, 100.0), [98, 2])
-
-
-def test_the_largest_are_named_where_not_all_fit() -> None:
-    """By size, of equals the first, until the room is full; in their own order."""
-    assert choose_largest([5, 9, 5, 7], [10.0] * 4, 30.0) == [0, 1, 3]
-    assert choose_largest([1, 1], [10.0] * 2, 30.0) == [0, 1]
 
 
 def test_cluster_names_thin_out_and_the_legend_says_so() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from examples import make_survey
 
+from survey_tools.analysis import analyse
 from survey_tools.results import StudyResult
-from survey_tools.study import analyse, read_study
+from survey_tools.study import read_study
 
 Analyse = Callable[..., StudyResult]
 

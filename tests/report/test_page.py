@@ -13,7 +13,7 @@ import pytest
 from examples import SETTINGS, SIX_PAPERS, make_survey
 
 from survey_tools.results import StudyResult
-from survey_tools.study import run_study
+from survey_tools.run import run_study
 
 Analyse = Callable[..., StudyResult]
 SCRIPT = "<script>alert(1)</script>"

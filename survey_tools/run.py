@@ -1,0 +1,159 @@
+"""A whole run: read a study, analyse it, write figures, tables, report and manifest."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from matplotlib.figure import Figure
+
+from survey_tools.analysis import analyse, list_versions
+from survey_tools.crosscheck import CELLS
+from survey_tools.distances import measure_similarity
+from survey_tools.errors import DataError
+from survey_tools.figures.contingency import draw_contingency
+from survey_tools.figures.style import render_svg, save_figure
+from survey_tools.figures.tree_figure import draw_tree
+from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder
+from survey_tools.progress import StageProgress, ignore_progress
+from survey_tools.report import tables
+from survey_tools.report.page import render_report
+from survey_tools.report.setup import write_setup
+from survey_tools.results import StudyResult
+from survey_tools.study import SETTINGS_FILE, Study, read_study
+from survey_tools.text import count_text_sources
+from survey_tools.tree_formats import to_graphml, to_json, to_newick
+
+__all__ = ["Command", "run_study"]
+
+Command = Literal["run", "cluster", "crosscheck", "report"]
+_PRINTING = ("matplotlib", "pandas", "Jinja2", "pydantic", "PyYAML")
+
+
+def run_study(
+    folder: Path,
+    out: Path,
+    *,
+    command: Command = "run",
+    overrides: Mapping[str, Any] | None = None,
+    progress: StageProgress = ignore_progress,
+) -> StudyResult:
+    """Run one command on a survey folder and write its output folder.
+
+    ``cluster`` writes tree, clusters and dendrogram; ``crosscheck`` the agreement with the
+    taxonomy; ``report`` the page alone; ``run`` all of it. Every command writes a manifest.
+
+    Raises
+    ------
+    SurveyToolsError
+        If the data, the settings or the disk do not allow it; the output folder is then
+        as it was before.
+    """
+    kept = folder.parent if folder.is_file() else folder
+    with replace_folder(out, command=command, protected=[kept, Path.cwd()]) as partial:
+        progress("reading", 0.0)
+        study = read_study(folder, overrides)
+        if command == "crosscheck" and study.taxonomy is None:
+            raise DataError(
+                f"{folder / SETTINGS_FILE}: names no taxonomy, so there is nothing to cross-check"
+            )
+        result = analyse(study, with_crosscheck=command != "cluster", progress=progress)
+        _write_outputs(study, result, partial, command, progress)
+    progress("done", 1.0)
+    return result
+
+
+def _write_outputs(
+    study: Study, result: StudyResult, folder: Path, command: Command, progress: StageProgress
+) -> None:
+    setup = write_setup(result)
+    manifest = _describe_run(study, command, result)
+    (folder / "setup.txt").write_text(setup + "\n", encoding="utf-8")
+    progress("figures", 0.0)
+    drawn = _draw(result, command)
+    svg: dict[str, list[str]] = {}
+    if command in ("run", "report") or "svg" in result.settings.figures.formats:
+        for i, (name, pages) in enumerate(drawn.items()):
+            progress("figures", i / (2 * len(drawn)))
+            svg[name] = [render_svg(page, salt=name) for page in pages]
+    if command != "report":
+        (folder / "tables").mkdir()
+        (folder / "figures").mkdir()
+        _write_tables(result, folder / "tables", command)
+        for i, (name, pages) in enumerate(drawn.items()):
+            progress("figures", (i + len(drawn)) / (2 * len(drawn)))
+            save_figure(pages, folder / "figures", name, result.settings.figures, svg=svg.get(name))
+    if command in ("run", "cluster"):
+        written = {"nwk": to_newick, "graphml": to_graphml, "json": to_json}
+        for ending, serialise in written.items():
+            (folder / f"tree.{ending}").write_text(serialise(result.tree), encoding="utf-8")
+    if command in ("run", "report"):
+        progress("report", 0.0)
+        page = render_report(result, setup=setup, figures=svg, manifest=manifest)
+        (folder / "report.html").write_text(page, encoding="utf-8")
+    outputs = {name: digest_of_file(folder / name) for name in list_files(folder)}
+    text = json.dumps({**manifest, "outputs": outputs}, indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
+    """Draw the figures that a command prints, by name, each a list of pages."""
+    drawn: dict[str, list[Figure]] = {}
+    if command != "crosscheck":
+        drawn["dendrogram"] = draw_tree(
+            result.tree,
+            result.corpus,
+            result.partition,
+            result.settings.figures,
+            names=result.names,
+            taxonomy=result.taxonomy,
+            cut_height=result.settings.clustering.cut.height,
+            clusters=result.clusters,
+            similarity=measure_similarity(result.features),
+        )
+    if result.crosscheck is not None:
+        axes = [axis for axis in result.crosscheck.axes if axis.name != CELLS]
+        cells = [axis for axis in result.crosscheck.axes if axis.name == CELLS]
+        drawn["contingency-axes"] = [draw_contingency(axes, result.clusters)]
+        drawn["contingency-cells"] = [draw_contingency(cells, result.clusters)]
+    return drawn
+
+
+def _write_tables(result: StudyResult, folder: Path, command: Command) -> None:
+    if command != "crosscheck":
+        tables.write_csv(tables.paper_table(result), folder / "papers.csv")
+        clusters = tables.cluster_table(result)
+        tables.write_csv(clusters, folder / "clusters.csv")
+        shown = clusters[["cluster", "n_papers", "silhouette", "terms_class_tf_idf"]]
+        tables.write_latex(shown, folder / "clusters.tex")
+        tables.write_csv(tables.merge_table(result), folder / "merges.csv")
+        if result.names:
+            tables.write_csv(tables.name_table(result), folder / "subtrees.csv")
+    if result.crosscheck is not None:
+        agreement = tables.agreement_table(result.crosscheck)
+        tables.write_csv(agreement, folder / "agreement.csv")
+        tables.write_latex(agreement, folder / "agreement.tex")
+        for name, table in tables.contingency_tables(result.crosscheck).items():
+            stem = "cells" if name == CELLS else name
+            tables.write_csv(table, folder / f"contingency-{stem}.csv", index=True)
+
+
+def _describe_run(study: Study, command: Command, result: StudyResult) -> dict[str, Any]:
+    """Collect everything another person needs to repeat a run and compare."""
+    certificate = result.certificate
+    return {
+        "command": command,
+        "versions": {**result.versions, **list_versions(_PRINTING)},
+        "seed": study.settings.seed,
+        "inputs": dict(study.digests),
+        "corpus_digest": study.corpus.digest,
+        "text_sources": count_text_sources(study.corpus, study.settings.text.fields),
+        "n_papers": len(study.corpus),
+        "n_terms": len(result.features.terms),
+        "n_clusters": result.partition.n_groups,
+        "certificate": None if certificate is None else asdict(certificate),
+        "overrides": dict(study.overrides),
+        "settings": study.settings.model_dump(mode="json"),
+        "warnings": list(result.warnings),
+    }
