@@ -61,7 +61,7 @@ def spread(
 
 
 def letter_code(i: int) -> str:
-    """Return A, B, …, Z, AA, AB, … for 0, 1, …."""
+    """Count in letters, as columns of a spreadsheet do: 0 is A, 25 is Z, 26 is AA."""
     letters = ""
     i += 1
     while i:

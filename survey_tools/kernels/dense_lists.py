@@ -111,6 +111,7 @@ def raise_bound(clusters: Clusters, lists: Lists, x: int, value: float) -> float
 
 @compiled
 def find_least(lists: Lists, x: int) -> float:
+    """Return the least value in a list; `BIG` if it is empty."""
     least = BIG
     for i in range(lists.lengths[x]):
         least = min(least, lists.values[x, i])
@@ -119,6 +120,7 @@ def find_least(lists: Lists, x: int) -> float:
 
 @compiled
 def climb(lists: Lists, x: int) -> None:
+    """Play the tournament anew from the key of slot x up."""
     place = (len(lists.winners) // 2 + x) // 2
     while place:
         left, right = lists.winners[2 * place], lists.winners[2 * place + 1]
@@ -128,12 +130,14 @@ def climb(lists: Lists, x: int) -> None:
 
 @compiled
 def set_key(clusters: Clusters, lists: Lists, x: int) -> None:
+    """Give slot x the key that its list and bound allow."""
     lists.keys[x] = lower(clusters, lists, x, min(find_least(lists, x), lists.bounds[x]))
     climb(lists, x)
 
 
 @compiled
 def remove_entry(lists: Lists, x: int, i: int) -> None:
+    """Take entry i out of a list; the last one takes its place."""
     last = lists.lengths[x] - 1
     lists.near[x, i] = lists.near[x, last]
     lists.values[x, i] = lists.values[x, last]
@@ -170,6 +174,7 @@ def insert_entry(
 
 @compiled
 def is_within(lists: Lists, x: int, value: float, slot: int) -> bool:
+    """Say whether a cluster so near belongs before what was left out of a list."""
     bound = lists.bounds[x]
     return bool(value < bound or (value == bound and slot < lists.bound_slots[x]))
 

@@ -1,4 +1,4 @@
-"""Questions to the index: which clusters are nearest to one, or every one to every other?"""
+"""Questions to the index: the nearest clusters of one, or of every one at the start."""
 
 import numpy as np
 from numpy.typing import NDArray

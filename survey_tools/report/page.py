@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from html import unescape
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -63,6 +64,7 @@ def render_report(
         figures={name: [_inline_svg(page) for page in pages] for name, pages in figures.items()},
         manifest=manifest,
         papers_of={c.name: [result.corpus[key] for key in c.paper_keys] for c in result.clusters},
+        drawn_leaves=_find_leaves(figures.get("dendrogram", ())),
         reference=_reference,
         count=count,
     )
@@ -78,6 +80,11 @@ def _printable(value: object) -> object:
 def _inline_svg(source: str) -> Markup:
     """Take over an SVG written by matplotlib, which escapes all text itself."""
     return Markup(source[source.index("<svg") :])  # noqa: S704
+
+
+def _find_leaves(pages: Sequence[str]) -> set[str]:
+    """Return the ids of the leaves that a dendrogram labels; some styles label none."""
+    return {unescape(found) for page in pages for found in re.findall(r'id="(leaf-[^"]*)"', page)}
 
 
 def _number(value: float | None, decimals: int = 3) -> str:

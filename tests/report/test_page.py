@@ -8,6 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from examples import SETTINGS, SIX_PAPERS, make_survey
@@ -91,10 +92,8 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-@pytest.fixture(scope="module")
-def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run a survey whose every text tries to get out of its place."""
-    base = tmp_path_factory.mktemp("hostile")
+def run_hostile(base: Path, **figures: object) -> Path:
+    """Run a survey whose every text tries to get out of its place; return its output."""
     folder = make_survey(
         base / "survey",
         papers=PAPERS,
@@ -106,9 +105,15 @@ def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "text": {"token_pattern": r"\S+", "lowercase": False, "stop_words": "none"},
         },
     )
-    overrides = {"doi": IMAGE}
+    overrides = {"doi": IMAGE} | {f"figures.{name}": value for name, value in figures.items()}
     run_study(folder, base / "out", command="run", overrides=overrides)
     return base / "out"
+
+
+@pytest.fixture(scope="module")
+def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the output of a hostile survey, drawn as by default."""
+    return run_hostile(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="module")
@@ -159,19 +164,44 @@ def test_only_web_links_can_be_clicked(page: Page) -> None:
     assert sorted(outside) == ['https://e.org/"onx="y', "https://e.org/?a=1&b=2"]
 
 
-def test_links_inside_the_page_lead_somewhere(page: Page) -> None:
-    """Every #anchor is the id of one element, also for a key with quotes and signs."""
-    from urllib.parse import unquote
-
+def links_inside(page: Page) -> set[str]:
+    """Return the anchors that the page links to; each must be the id of one element."""
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     anchors = {
         unquote(str(attributes["href"])[1:])
         for tag, attributes in page.elements
         if tag == "a" and str(attributes["href"]).startswith("#")
     }
-    assert f"leaf-{KEY}" in anchors
     for anchor in anchors:
         assert ids.count(anchor) == 1, anchor
+    return anchors
+
+
+def test_links_inside_the_page_lead_somewhere(page: Page) -> None:
+    """Every #anchor is the id of one element, also for a key with quotes and signs."""
+    assert f"leaf-{KEY}" in links_inside(page)
+
+
+STYLES: dict[str, tuple[dict[str, object], bool]] = {
+    "circular": ({"style": "circular", "leaf_label": "key", "width_mm": 300}, True),
+    "top-down": ({"style": "top-down", "leaf_label": "key"}, True),
+    "bands": ({"names": "bands", "strips": ["taxonomy", "year", "venue"]}, True),
+    "labels": ({"names": "labels", "leaf_label": "number-title"}, True),
+    "collapsed": ({"style": "collapsed", "n_shown": 3}, False),
+    "overview": ({"style": "overview"}, True),
+    "heat-map": ({"style": "heat-map"}, True),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_no_style_lets_data_out_or_links_to_nothing(tmp_path: Path, style: str) -> None:
+    """Whatever the figure shows, the page holds no foreign element and no dead link."""
+    figures, has_leaves = STYLES[style]
+    page = Page((run_hostile(tmp_path, **figures) / "report.html").read_text(encoding="utf-8"))
+    assert {tag for tag, _ in page.elements} <= ALLOWED
+    for tag, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on")], tag
+    assert (f"leaf-{KEY}" in links_inside(page)) == has_leaves
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page, source: str) -> None:
