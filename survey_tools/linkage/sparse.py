@@ -30,6 +30,7 @@ _REBUILD_SHARE = 0.15  # of the clusters that may die before the index is made a
 _ROWS_AT_ONCE = 1000  # between two looks at the clock and at Ctrl-C: some tenths of a second
 _STEPS_AT_ONCE = 2000
 _FIRST_SHARE = 0.3  # of the time that the first comparison of all rows takes
+_PRODUCTS_AT_ONCE = 200  # rows of the square; large clusters hold most terms
 _COSTS_AT_ONCE = 50  # rows of the square; nearly equal rows take some microseconds a pair
 _UNIT = 1e-10  # how far a row's norm may be from 1
 
@@ -277,7 +278,7 @@ def _merge_in_square(
     n = len(state.parents)
     by_column = list_columns(state, n_terms)
     square = np.zeros((n, n))
-    for first in range(0, n, _ROWS_AT_ONCE):
+    for first in range(0, n, _PRODUCTS_AT_ONCE):
         multiply_rows(
             np.append(state.starts, state.numbers[2]),
             state.terms,
@@ -286,7 +287,7 @@ def _merge_in_square(
             by_column.indices.astype(np.int32),
             by_column.data,
             first,
-            min(first + _ROWS_AT_ONCE, n),
+            min(first + _PRODUCTS_AT_ONCE, n),
             square,
         )
     for first in range(0, n, _COSTS_AT_ONCE):
