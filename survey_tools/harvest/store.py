@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from survey_tools.errors import DataError
 from survey_tools.harvest.database import connect, explain, prepare
@@ -134,7 +134,8 @@ class Store:
                 (last,) = connection.execute(LAST_INDEXED).fetchone()
                 n_added = connection.execute(INDEX_ROWS, (last, _N_INDEXED_AT_ONCE)).rowcount
                 (newest,) = connection.execute(LAST_INDEXED).fetchone()
-                connection.execute(INDEX_TITLES, (last, newest))
+                for statement in INDEX_TITLES:
+                    connection.execute(statement, (last, newest))
             n_indexed += n_added
         return n_indexed
 
@@ -184,16 +185,12 @@ class Store:
         self._catch_up()
         n_titles_with = {}
         for word in dict.fromkeys(words):
-            rows = self.query(
-                "SELECT max(doc) FROM words WHERE term = ? AND col <> 'abstract'",
-                (word.casefold(),),
-            )
-            if rows[0][0]:
+            if rows := self.query("SELECT doc FROM words WHERE term = ?", (word.casefold(),)):
                 n_titles_with[word] = rows[0][0]
         rare = sorted(n_titles_with, key=lambda word: (n_titles_with[word], word))[:_N_RARE_WORDS]
         if not rare:
             return []
-        return self._match("{title title_words} : (" + " OR ".join(map(_quoted, rare)) + ")", limit)
+        return self._match(" OR ".join(map(_quoted, rare)), limit, "title_texts")
 
     def search_text(self, words: str, *, limit: int = 20) -> Sequence[ArxivRecord]:
         """Full-text search over titles and abstracts, the best match first.
@@ -205,7 +202,7 @@ class Store:
         """
         self._catch_up()
         expression = _all_of(words)
-        return self._match(expression, limit) if expression else []
+        return self._match(expression, limit, "texts") if expression else []
 
     def ids_matching(self, words: str) -> set[str]:
         """Return the ids of all papers that `search_text` would find."""
@@ -247,10 +244,12 @@ class Store:
                 "once where it can be written"
             )
 
-    def _match(self, expression: str, limit: int) -> list[ArxivRecord]:
+    def _match(
+        self, expression: str, limit: int, index: Literal["texts", "title_texts"]
+    ) -> list[ArxivRecord]:
         rows = self.query(
             f"SELECT paper_id, {PAPER_COLUMNS} FROM papers JOIN ("
-            "SELECT rowid AS found, rank AS score FROM texts WHERE texts MATCH ? "
+            f"SELECT rowid AS found, rank AS score FROM {index} WHERE {index} MATCH ? "
             "ORDER BY rank LIMIT ?) ON paper_id = found ORDER BY score, arxiv_id",
             (expression, limit),
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import permutations
+from itertools import chain, permutations
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from survey_tools.harvest import store as store_module
 from survey_tools.harvest.atom import parse_atom
 from survey_tools.harvest.paper_rows import Stored, put_records
 from survey_tools.harvest.record import ArxivRecord, Version
-from survey_tools.harvest.schema import APPLICATION_ID, MIGRATIONS
+from survey_tools.harvest.schema import APPLICATION_ID, INDEX_ROWS, INDEX_TITLES, MIGRATIONS
 from survey_tools.harvest.snapshot import read_snapshot
 from survey_tools.harvest.store import Store, StoreCounts
 from survey_tools.tex import title_key
@@ -725,28 +725,35 @@ def test_a_store_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def make_version_1(path: Path, records: Sequence[ArxivRecord]) -> None:
-    """Make a store as the first schema had it: without a full-text index."""
+def make_version(version: int, path: Path, records: Sequence[ArxivRecord]) -> None:
+    """Make a store as that schema had it: 1 without full text, 2 without titles apart."""
     connection = sqlite3.connect(path, isolation_level=None)
-    for statement in MIGRATIONS[0]:
+    for statement in chain.from_iterable(MIGRATIONS[:version]):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute("PRAGMA user_version = 1")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.execute("BEGIN")
     put_records(connection, records)
+    if version == 2:
+        connection.execute(INDEX_ROWS, (0, 2))  # the last is not indexed yet
+        connection.execute(INDEX_TITLES[-1], (0, 2))
     connection.execute("COMMIT")
     connection.close()
 
 
-def test_a_store_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Its papers are there, and can be searched."""
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_older_schema_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    """Its papers are there, and can be searched, and by their titles alone."""
     path = tmp_path / "harvest.db"
-    make_version_1(path, SHELF)
-    with pytest.raises(DataError, match=r"has schema version 1 and must be brought to"):
+    make_version(version, path, SHELF)
+    with pytest.raises(DataError, match=rf"has schema version {version} and must be brought to"):
         Store(path, read_only=True)
     with Store(path) as opened:
         assert list(opened.iterate()) == SHELF
         assert opened.ids_matching("hidden lattices") == {"2501.00001", "2501.00002"}
+        for record in SHELF:
+            found = opened.find_title_words(title_key(record.title).split(), limit=1)
+            assert [paper.arxiv_id for paper in found] == [record.arxiv_id]
         assert opened.query("PRAGMA user_version") == [(len(MIGRATIONS),)]
     with Store(path, read_only=True) as opened:
         assert opened.count().n_papers == 3
@@ -757,7 +764,7 @@ def test_a_migration_that_fails_changes_nothing(
 ) -> None:
     """All statements are one transaction."""
     path = tmp_path / "harvest.db"
-    make_version_1(path, SHELF)
+    make_version(1, path, SHELF)
     broken = (*MIGRATIONS[:1], (*MIGRATIONS[1], "CREATE TABLE papers (x)"))
     with monkeypatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", broken)
@@ -770,7 +777,7 @@ def test_a_migration_that_fails_changes_nothing(
 def test_two_that_open_an_old_store_at_once_both_get_it(tmp_path: Path) -> None:
     """Only one of them brings it up to date."""
     path = tmp_path / "harvest.db"
-    make_version_1(path, SHELF)
+    make_version(1, path, SHELF)
     problems: list[BaseException] = []
     barrier = threading.Barrier(4)
 
