@@ -14,7 +14,7 @@ def multiply_rows(
     terms: NDArray[np.int32],
     values: NDArray[np.float64],
     term_starts: NDArray[np.int64],
-    term_slots: NDArray[np.int32],
+    term_slots: NDArray[np.uint32],
     term_values: NDArray[np.float64],
     first: int,
     last: int,
@@ -25,11 +25,10 @@ def multiply_rows(
         row = products[q]
         for i in range(starts[q], starts[q + 1]):
             term, value = terms[i], values[i]
-            for p in range(term_starts[term], term_starts[term + 1]):
-                slot = term_slots[p]
-                if slot >= q:
-                    break
-                row[slot] += value * term_values[p]
+            start, stop = term_starts[term], term_starts[term + 1]
+            stop = start + np.searchsorted(term_slots[start:stop], q)
+            for p in range(np.uint64(start), np.uint64(stop)):
+                row[term_slots[p]] += value * term_values[p]
 
 
 @compiled

@@ -284,7 +284,7 @@ def _merge_in_square(
             state.terms,
             state.values,
             by_column.indptr.astype(np.int64),
-            by_column.indices.astype(np.int32),
+            by_column.indices.astype(np.uint32),
             by_column.data,
             first,
             min(first + _PRODUCTS_AT_ONCE, n),

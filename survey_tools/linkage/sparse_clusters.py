@@ -42,6 +42,7 @@ def begin(
         places=np.zeros(n, dtype=np.int64),
         keys=np.zeros(n),
         numbers=np.array([n, done, len(rows.data)]),
+        spread=np.zeros(rows.shape[1]),
     )
 
 
@@ -86,6 +87,7 @@ def compact(state: State, n_terms: int) -> State:
         places=np.zeros(n, dtype=np.int64),
         keys=np.zeros(n),
         numbers=np.array([n, state.numbers[1], starts[-1]]),
+        spread=state.spread,
     )
 
 
@@ -109,7 +111,7 @@ def build_index(state: State, n_terms: int) -> Index:
     places[common] = np.arange(len(common))
     return Index(
         term_starts=by_column.indptr.astype(np.int64),
-        slots=by_column.indices.astype(np.int32),
+        slots=by_column.indices.astype(np.uint32),
         values=by_column.data.astype(np.float32),
         places=places,
         common=by_column[:, common].T.toarray().astype(np.float32, order="C"),
