@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from survey_tools import __version__
 from survey_tools.clusters import SilhouetteOfCuts, describe_clusters
-from survey_tools.crosscheck import crosscheck
+from survey_tools.crosscheck.axes import crosscheck
 from survey_tools.cuts import cut_by_settings, find_finest_cut
 from survey_tools.distances import PairDistances
 from survey_tools.errors import ParameterError

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from survey_tools.agreement import Agreement, compare_partitions
+from survey_tools.agreement.index import Agreement
+from survey_tools.agreement.partitions import compare_partitions
 from survey_tools.condense.merging import cluster_exactly, cluster_sample
 from survey_tools.condense.record import Condensed
 from survey_tools.errors import count

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from matplotlib.figure import Figure
 
 from survey_tools.analysis import analyse, list_versions
-from survey_tools.crosscheck import CELLS
+from survey_tools.crosscheck.axes import CELLS
 from survey_tools.distances import measure_similarity
 from survey_tools.errors import DataError
 from survey_tools.figures.contingency import draw_contingency

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from survey_tools.clusters import Cluster
-from survey_tools.crosscheck import AxisCrosscheck
+from survey_tools.crosscheck.axes import AxisCrosscheck
 from survey_tools.figures.style import POINTS_PER_INCH, clean, figure_style, text_width, wrap
 
 __all__ = ["draw_contingency", "plot_contingency"]

@@ -9,7 +9,7 @@ from examples import clipped, drawn_texts, overlapping
 from matplotlib.collections import QuadMesh
 
 from survey_tools.clusters import Cluster
-from survey_tools.crosscheck import AxisCrosscheck, crosscheck
+from survey_tools.crosscheck.axes import AxisCrosscheck, crosscheck
 from survey_tools.figures.contingency import draw_contingency
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings

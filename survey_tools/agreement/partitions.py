@@ -1,71 +1,21 @@
-"""Partitions -> indices of agreement, with chance, p-value and interval. Pure functions.
-
-Intervals come from half-samples of the papers without replacement. The spread of an
-index over samples of n/2 out of n papers equals, to first order, its bootstrap spread;
-but a bootstrap sample holds papers twice, a paper always agrees with its own copy, and
-on weak agreement that alone lifts indices of pairs above the observed value.
-"""
+"""Two partitions of the same papers -> indices of agreement, in blocks of many relabellings."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from survey_tools.agreement.index import FEWEST_TO_HALVE, Agreement, weigh
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition, align
 
-__all__ = ["Agreement", "AgreementIndex", "IndexName", "compare_partitions", "contingency_table"]
+__all__ = ["compare_partitions", "contingency_table"]
 
-IndexName = Literal["ARI", "AMI", "V-measure", "Fowlkes-Mallows"]
-_INDEX_NAMES: tuple[IndexName, ...] = ("ARI", "AMI", "V-measure", "Fowlkes-Mallows")
+_INDEX_NAMES = ("ARI", "AMI", "V-measure", "Fowlkes-Mallows")
 _N_CELLS_AT_ONCE = 4_000_000  # entries of the largest work array: 32 MB
 _TIE = 1e-12  # values this close are equal: they differ by the order of a sum
-_N_HALVES = 4  # papers from which a half still has a pair
 _EPSILON = float(np.finfo(np.float64).eps)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementIndex:
-    """One index of agreement with its yardsticks.
-
-    Attributes
-    ----------
-    value : float
-    chance : float or None
-        Mean over random relabellings with both partitions' group sizes kept.
-    p_value : float or None
-        Share of relabellings at least as high, (1 + n_as_high) / (1 + n_permutations).
-    low, high : float or None
-        Interval from half-samples whose mean is shifted to ``value``; it holds the value
-        and ends where the index does (-1 or 0, and 1).
-    """
-
-    name: IndexName
-    value: float
-    chance: float | None
-    p_value: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """How far two partitions of the same papers agree."""
-
-    n_papers: int
-    n_clusters: int
-    n_classes: int
-    n_permutations: int
-    n_resamples: int
-    confidence: float
-    indices: tuple[AgreementIndex, ...]
-
-    def index(self, name: IndexName) -> AgreementIndex:
-        """Return an index by name."""
-        return next(index for index in self.indices if index.name == name)
 
 
 def contingency_table(clusters: Partition, classes: Partition) -> NDArray[np.int64]:
@@ -128,7 +78,7 @@ def compare_partitions(
     is_testable = all(1 < n_groups < n_papers for n_groups in shape)
     if not is_testable:  # every relabelling gives the same table
         n_permutations = n_resamples = 0
-    if n_papers < _N_HALVES:
+    if n_papers < FEWEST_TO_HALVE:
         n_resamples = 0
     permuted = [
         _indices(_tables(a_chunk, rng.permuted(b_chunk, axis=1), shape), expected)
@@ -142,28 +92,19 @@ def compare_partitions(
         margins = tables.sum(axis=2), tables.sum(axis=1)
         half_sampled.append(_indices(tables, _expected_mutual_information(*margins, half.shape[1])))
 
-    indices = []
-    for i, name in enumerate(_INDEX_NAMES):
-        value = float(observed[i, 0])
-        chance = p_value = low = high = None
-        if permuted:
-            by_chance = np.concatenate([chunk[i] for chunk in permuted])
-            chance = float(by_chance.mean())
-            n_as_high = int((by_chance >= value - _TIE).sum())
-            p_value = (1 + n_as_high) / (1 + n_permutations)
-        if half_sampled:
-            samples = np.concatenate([chunk[i] for chunk in half_sampled])
-            tail = (1.0 - confidence) / 2.0
-            spread = np.quantile(samples - samples.mean(), [1.0 - tail, tail])
-            low, high = (float(value - bound) for bound in spread)
-            lowest = 0.0 if name in ("V-measure", "Fowlkes-Mallows") else -1.0
-            # a skewed or tiny spread must not push the interval off its own value
-            low, high = min(value, max(low, lowest)), max(value, min(high, 1.0))
-        indices.append(
-            AgreementIndex(
-                name=name, value=value, chance=chance, p_value=p_value, low=low, high=high
-            )
+    by_chance = np.concatenate(permuted, axis=1) if permuted else None
+    samples = np.concatenate(half_sampled, axis=1) if half_sampled else None
+    indices = [
+        weigh(
+            name,
+            float(observed[i, 0]),
+            by_chance=None if by_chance is None else by_chance[i],
+            samples=None if samples is None else samples[i],
+            confidence=confidence,
+            bounds=(0.0 if name in ("V-measure", "Fowlkes-Mallows") else -1.0, 1.0),
         )
+        for i, name in enumerate(_INDEX_NAMES)
+    ]
     return Agreement(
         n_papers=n_papers,
         n_clusters=clusters.n_groups,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from survey_tools.crosscheck import CELLS, AxisCrosscheck, Crosscheck, crosscheck
+from survey_tools.crosscheck.axes import CELLS, AxisCrosscheck, Crosscheck, crosscheck
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings

@@ -14,7 +14,8 @@ from sklearn.metrics import (
     v_measure_score,
 )
 
-from survey_tools.agreement import Agreement, compare_partitions, contingency_table
+from survey_tools.agreement.index import Agreement
+from survey_tools.agreement.partitions import compare_partitions, contingency_table
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 
@@ -277,7 +278,7 @@ def test_large_tables_are_counted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     rng = np.random.default_rng(9)
     a, b = rng.integers(0, 5, 40), rng.integers(0, 4, 40)
     whole = compare(a, b, n_permutations=500, n_resamples=500)
-    monkeypatch.setattr("survey_tools.agreement._N_CELLS_AT_ONCE", 40 * 7)
+    monkeypatch.setattr("survey_tools.agreement.partitions._N_CELLS_AT_ONCE", 40 * 7)
     blocks = compare(a, b, n_permutations=500, n_resamples=500)
     for one, other in zip(whole.indices, blocks.indices, strict=True):
         assert one.value == other.value

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
-from survey_tools.agreement import Agreement, IndexName, compare_partitions
+from survey_tools.agreement.index import Agreement
+from survey_tools.agreement.partitions import compare_partitions
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings
@@ -16,7 +17,7 @@ from survey_tools.taxonomy import Taxonomy
 __all__ = ["CELLS", "AxisCrosscheck", "Crosscheck", "crosscheck"]
 
 CELLS = "combined cells"
-_TESTED: tuple[IndexName, ...] = ("ARI", "AMI")
+_TESTED = ("ARI", "AMI")
 _ALPHA = 0.05  # false discovery rate over all axes and both tests
 # Words for the strength of agreement. The adjusted Rand index is Cohen's kappa of the
 # pairs of papers (Warrens 2008), so kappa's customary words apply (Landis and Koch 1977);
@@ -67,7 +68,7 @@ class AxisCrosscheck:
     column_titles: tuple[str, ...]
     contingency: NDArray[np.int64]
     agreement: Agreement
-    q_values: Mapping[IndexName, float | None]
+    q_values: Mapping[str, float | None]
     verdict: str
 
 
@@ -201,7 +202,7 @@ def _titles(taxonomy: Taxonomy, name: str, columns: Sequence[str]) -> tuple[str,
     return tuple(titles.get(column, column) for column in columns)
 
 
-def _adjust(agreements: Sequence[Agreement]) -> list[dict[IndexName, float | None]]:
+def _adjust(agreements: Sequence[Agreement]) -> list[dict[str, float | None]]:
     """Control the false discovery rate over all axes and both tests."""
     p_values = [agreement.index(name).p_value for agreement in agreements for name in _TESTED]
     known = [p for p in p_values if p is not None]
@@ -210,7 +211,7 @@ def _adjust(agreements: Sequence[Agreement]) -> list[dict[IndexName, float | Non
     return [{name: next(adjusted) for name in _TESTED} for _ in agreements]
 
 
-def _judge(agreement: Agreement, q_values: Mapping[IndexName, float | None]) -> str:
+def _judge(agreement: Agreement, q_values: Mapping[str, float | None]) -> str:
     """Say in words how far clusters and classes agree.
 
     References

@@ -1,0 +1,1 @@
+"""Partitions, covers, trees and raters -> indices of agreement, with chance and interval."""
