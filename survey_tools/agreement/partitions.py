@@ -12,7 +12,18 @@ from survey_tools.partition import Partition, align
 
 __all__ = ["compare_partitions", "contingency_table"]
 
-_INDEX_NAMES = ("ARI", "AMI", "V-measure", "Fowlkes-Mallows")
+_LEAST = {  # index -> least value; the greatest is 1
+    "ARI": -1.0,
+    "AMI": -1.0,
+    "NMI": 0.0,
+    "homogeneity": 0.0,
+    "completeness": 0.0,
+    "V-measure": 0.0,
+    "Fowlkes-Mallows": 0.0,
+    "purity": 0.0,
+    "pair F1": 0.0,
+}
+_DISTANCE = "variation of information"
 _N_CELLS_AT_ONCE = 4_000_000  # entries of the largest work array: 32 MB
 _TIE = 1e-12  # values this close are equal: they differ by the order of a sum
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -36,11 +47,16 @@ def compare_partitions(
 ) -> Agreement:
     """Measure the agreement of two partitions, matched by paper key.
 
-    Adjusted Rand index [1]_, adjusted mutual information with arithmetic mean [2]_,
-    V-measure with beta 1 [3]_, Fowlkes-Mallows index [4]_. Values equal scikit-learn's,
-    also where a partition is degenerate: two partitions that both put all papers into
-    one group, or each into its own, agree with 1 (in the latter case Fowlkes-Mallows
-    is 0, as no pair is together).
+    Adjusted Rand index [1]_, adjusted and normalised mutual information with arithmetic mean
+    [2]_, homogeneity, completeness and V-measure with beta 1 [3]_, Fowlkes-Mallows index [4]_,
+    purity of the clusters [5]_, F1 of the pairs that are together [5]_, variation of
+    information in nats [6]_ (a distance). NMI with arithmetic mean *is* the V-measure; both
+    names stand because both are looked for.
+
+    Values equal scikit-learn's, also where a partition is degenerate: two partitions that both
+    put all papers into one group, or each into its own, agree with 1 (in the latter case
+    Fowlkes-Mallows is 0, as no pair is together; F1 of no pairs is 1). Homogeneity is 1 for
+    a single class, completeness for a single cluster.
 
     Parameters
     ----------
@@ -64,7 +80,10 @@ def compare_partitions(
     .. [2] Vinh, Epps and Bailey, JMLR 11 (2010), 2837-2854.
     .. [3] Rosenberg and Hirschberg, "V-measure", EMNLP-CoNLL 2007.
     .. [4] Fowlkes and Mallows, JASA 78 (1983), 553-569.
-    .. [5] Politis, Romano and Wolf, Subsampling, 1999 (half-samples).
+    .. [5] Manning, Raghavan and Schütze, Introduction to Information Retrieval, 2008,
+       section 16.3.
+    .. [6] Meilă, "Comparing clusterings - an information based distance", J. Multivariate
+       Analysis 98 (2007).
     """
     a, b = align(clusters, classes)
     n_papers = len(a)
@@ -101,9 +120,10 @@ def compare_partitions(
             by_chance=None if by_chance is None else by_chance[i],
             samples=None if samples is None else samples[i],
             confidence=confidence,
-            bounds=(0.0 if name in ("V-measure", "Fowlkes-Mallows") else -1.0, 1.0),
+            bounds=(_LEAST.get(name, 0.0), 1.0 if name in _LEAST else float(np.log(n_papers))),
+            is_distance=name == _DISTANCE,
         )
-        for i, name in enumerate(_INDEX_NAMES)
+        for i, name in enumerate((*_LEAST, _DISTANCE))
     ]
     return Agreement(
         n_papers=n_papers,
@@ -138,8 +158,8 @@ def _indices(tables: NDArray[np.int64], expected_mi: NDArray[np.float64]) -> NDA
 
     Returns
     -------
-    ndarray of float64, shape (4, n_tables)
-        ARI, AMI, V-measure, Fowlkes-Mallows.
+    ndarray of float64, shape (10, n_tables)
+        In the order of `_LEAST`, the distance last.
     """
     a, b = tables.sum(axis=2), tables.sum(axis=1)
     n = int(tables[0].sum())
@@ -149,6 +169,8 @@ def _indices(tables: NDArray[np.int64], expected_mi: NDArray[np.float64]) -> NDA
     by_chance = in_a * (in_b / n_pairs)
     ari = _ratio(both - by_chance, (in_a + in_b) / 2.0 - by_chance, if_undefined=1.0)
     fowlkes_mallows = _ratio(both, np.sqrt(in_a) * np.sqrt(in_b), if_undefined=0.0)
+    pair_f1 = _ratio(2.0 * both, (in_a + in_b).astype(np.float64), if_undefined=1.0)
+    purity = tables.max(axis=2).sum(axis=1) / n
 
     count = np.arange(n + 1, dtype=np.float64)
     n_log_n = count * np.log(np.maximum(count, 1.0))
@@ -159,13 +181,19 @@ def _indices(tables: NDArray[np.int64], expected_mi: NDArray[np.float64]) -> NDA
     mi[mi < n * _EPSILON] = 0.0
     mean_entropy = (entropy_a + entropy_b) / 2.0
     v_measure = _ratio(mi, mean_entropy, if_undefined=1.0)
+    homogeneity = _ratio(mi, entropy_b, if_undefined=1.0)
+    completeness = _ratio(mi, entropy_a, if_undefined=1.0)
     span = mean_entropy - expected_mi
     span = np.where(span < 0, np.minimum(span, -_EPSILON), np.maximum(span, _EPSILON))
     ami = (mi - expected_mi) / span
     is_trivial = ((a > 0).sum(axis=1) == 1) & ((b > 0).sum(axis=1) == 1)
     all_alone = ((a > 0).sum(axis=1) == n) & ((b > 0).sum(axis=1) == n)
     ami[is_trivial | all_alone] = 1.0
-    return np.stack([ari, ami, v_measure, fowlkes_mallows])
+    information = np.maximum(2.0 * (mean_entropy - mi), 0.0)
+    return np.stack([
+        ari, ami, v_measure, homogeneity, completeness, v_measure, fowlkes_mallows, purity, pair_f1,
+        information,
+    ])  # fmt: skip
 
 
 def _ratio(

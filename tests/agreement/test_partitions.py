@@ -1,5 +1,6 @@
 """Indices of agreement: scikit-learn's values, chance by enumeration, intervals by simulation."""
 
+from collections import Counter
 from itertools import permutations
 
 import numpy as np
@@ -7,23 +8,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import entropy
 from sklearn.metrics import (
     adjusted_mutual_info_score,
     adjusted_rand_score,
+    completeness_score,
     fowlkes_mallows_score,
+    homogeneity_score,
+    normalized_mutual_info_score,
     v_measure_score,
 )
+from sklearn.metrics.cluster import pair_confusion_matrix
 
 from survey_tools.agreement.index import Agreement
 from survey_tools.agreement.partitions import compare_partitions, contingency_table
 from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 
+
+def pair_f1(classes: list[int], clusters: list[int]) -> float:
+    """F1 of the pairs that are together, from scikit-learn's confusion of pairs."""
+    (_, false), (missed, true) = pair_confusion_matrix(classes, clusters)
+    return float(2 * true / (2 * true + false + missed)) if true + false + missed else 1.0
+
+
+def information(classes: list[int], clusters: list[int]) -> float:
+    """Variation of information: twice the joint entropy less both entropies."""
+    joint = np.unique(np.column_stack([classes, clusters]), axis=0, return_counts=True)[1]
+    parts = (np.unique(side, return_counts=True)[1] for side in (classes, clusters))
+    return float(2 * entropy(joint) - sum(entropy(part) for part in parts))
+
+
+def purity(classes: list[int], clusters: list[int]) -> float:
+    """Share of papers in the largest class of their cluster."""
+    counts: dict[int, Counter[int]] = {}
+    for label, cluster in zip(classes, clusters, strict=True):
+        counts.setdefault(cluster, Counter())[label] += 1
+    return sum(max(each.values()) for each in counts.values()) / len(classes)
+
+
 REFERENCES = {
     "ARI": adjusted_rand_score,
     "AMI": adjusted_mutual_info_score,
+    "NMI": normalized_mutual_info_score,
+    "homogeneity": homogeneity_score,
+    "completeness": completeness_score,
     "V-measure": v_measure_score,
     "Fowlkes-Mallows": fowlkes_mallows_score,
+    "purity": purity,
+    "pair F1": pair_f1,
+    "variation of information": information,
 }
 
 
@@ -68,10 +102,10 @@ pairs_of_codes = st.integers(2, 30).flatmap(
 
 @given(codes=pairs_of_codes)
 def test_any_partitions_equal_sklearn(codes: tuple[list[int], list[int]]) -> None:
-    """All four values are scikit-learn's to 1e-9."""
+    """All values are scikit-learn's, or those of plain formulas, to 1e-9."""
     agreement = compare(*codes)
     for name, reference in REFERENCES.items():
-        assert agreement.index(name).value == pytest.approx(reference(*codes), abs=1e-9)
+        assert agreement.index(name).value == pytest.approx(reference(codes[1], codes[0]), abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [20, 180, 1000])
@@ -83,7 +117,7 @@ def test_large_partitions_equal_sklearn(n: int, seed: int) -> None:
     b = np.where(rng.random(n) < seed / 5, a, rng.geometric(0.3, n))
     agreement = compare(a, b)
     for name, reference in REFERENCES.items():
-        assert agreement.index(name).value == pytest.approx(reference(a, b), abs=1e-9)
+        assert agreement.index(name).value == pytest.approx(reference(b, a), abs=1e-9)
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 50])
@@ -99,7 +133,7 @@ def test_degenerate_partitions_equal_sklearn(n: int, kind_a: str, kind_b: str) -
     }
     agreement = compare(codes[kind_a], codes[kind_b])
     for name, reference in REFERENCES.items():
-        expected = reference(codes[kind_a], codes[kind_b])
+        expected = reference(codes[kind_b], codes[kind_a])
         assert agreement.index(name).value == pytest.approx(expected, abs=1e-9)
 
 
@@ -145,10 +179,13 @@ def test_names_and_order_change_nothing(
 
 @given(codes=pairs_of_codes)
 def test_both_sides_are_alike(codes: tuple[list[int], list[int]]) -> None:
-    """Clusters against classes agree as classes against clusters."""
+    """Clusters against classes agree as classes against clusters, but for what names a side."""
     one, other = compare(*codes), compare(*reversed(codes))
     for mine, theirs in zip(one.indices, other.indices, strict=True):
-        assert mine.value == pytest.approx(theirs.value, abs=1e-12)
+        if mine.name not in ("homogeneity", "completeness", "purity"):
+            assert mine.value == pytest.approx(theirs.value, abs=1e-12)
+    homogeneity = one.index("homogeneity").value
+    assert homogeneity == pytest.approx(other.index("completeness").value, abs=1e-12)
 
 
 def test_contingency_table_is_matched_by_key() -> None:
@@ -201,8 +238,9 @@ def test_chance_equals_a_loop_over_sklearn() -> None:
     sides = group(a).codes, group(b).codes
     relabelled = np.random.default_rng(7).permuted(np.tile(sides[1], (300, 1)), axis=1)
     for name, reference in REFERENCES.items():
-        by_chance = np.array([reference(sides[0], row) for row in relabelled])
-        n_as_high = (by_chance >= reference(*sides) - 1e-9).sum()
+        by_chance = np.array([reference(row, sides[0]) for row in relabelled])
+        sign = -1 if name == "variation of information" else 1
+        n_as_high = (sign * by_chance >= sign * reference(sides[1], sides[0]) - 1e-9).sum()
         index = agreement.index(name)
         assert index.chance == pytest.approx(by_chance.mean(), abs=1e-9)
         assert index.p_value == pytest.approx((1 + n_as_high) / 301, abs=1e-12)
@@ -216,8 +254,9 @@ def test_chance_equals_exact_enumeration() -> None:
     a, b = [0, 0, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1]
     agreement = compare(a, b, seed=3, n_permutations=20_000)
     for name, reference in REFERENCES.items():
-        exact = np.array([reference(a, list(order)) for order in permutations(b)])
-        p_value = (exact >= reference(a, b) - 1e-9).mean()
+        exact = np.array([reference(list(order), a) for order in permutations(b)])
+        sign = -1 if name == "variation of information" else 1
+        p_value = (sign * exact >= sign * reference(b, a) - 1e-9).mean()
         index = agreement.index(name)
         assert index.chance == pytest.approx(exact.mean(), abs=4 * exact.std() / np.sqrt(20_000))
         assert index.p_value == pytest.approx(p_value, abs=4 * 0.5 / np.sqrt(20_000))
@@ -307,7 +346,8 @@ def test_interval_holds_the_value_and_possible_values_only(
             assert (index.low, index.high) == (None, None)
             continue
         assert index.low <= index.value <= index.high
-        assert index.high <= max(1.0, index.value)
+        greatest = np.log(agreement.n_papers) if index.is_distance else 1.0
+        assert index.high <= max(greatest, index.value)
         if index.name in ("V-measure", "Fowlkes-Mallows"):
             assert index.low >= min(0.0, index.value)
 
