@@ -42,17 +42,24 @@ class Certificate:
         Largest difference of a merge height from the one computed in the replay.
     fall : float
         Largest fall from one height to the next; centroid and median linkage may fall.
+    highest : float
+        Greatest merge height, the scale of rounding where rows are not of norm 1.
     """
 
     n_merges: int
     gap: float
     height_error: float
     fall: float
+    highest: float
 
     @property
     def holds(self) -> bool:
-        """Whether every merge was the cheapest: gap up to 1e-12, heights right to 1e-9."""
-        return self.gap <= _LARGEST_GAP and self.height_error <= _LARGEST_ERROR
+        """Whether every merge was the cheapest: gap up to 1e-12, heights right to 1e-9.
+
+        Both relative to the highest merge where that is above 1.
+        """
+        scale = max(1.0, self.highest)
+        return self.gap <= _LARGEST_GAP * scale and self.height_error <= _LARGEST_ERROR * scale
 
     @property
     def verdict(self) -> str:
@@ -115,6 +122,7 @@ def certify_tree(
         gap=float(worst[0]),
         height_error=float(worst[1]),
         fall=float(worst[2]),
+        highest=float(heights.max()),
     )
 
 

@@ -1,5 +1,7 @@
 """The certificate: right trees pass, wrong ones are found out, on every route."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -138,6 +140,17 @@ def test_the_order_of_the_distances_does_not_matter(route: str) -> None:
     else:
         kept = type(kept)(paper_keys=keys, metric="euclidean", rows=kept.rows)
     assert certify_tree(grow(rows, "ward", "euclidean"), kept).holds
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e7])
+def test_rows_of_any_length_are_certified(scale: float) -> None:
+    """Rounding grows with the heights; a wrong merge is found out all the same."""
+    rows = np.random.default_rng(6).normal(size=(300, 20)) * scale
+    tree = grow(rows, "ward", "euclidean")
+    assert certify_tree(tree, keep(rows, "euclidean", "dense")).holds
+    other = grow(rows, "average", "euclidean")
+    wrong = replace(other, linkage="ward")
+    assert not certify_tree(wrong, keep(rows, "euclidean", "dense")).holds
 
 
 def test_distances_of_other_papers_are_refused() -> None:
