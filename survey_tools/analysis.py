@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from survey_tools import __version__
 from survey_tools.clusters import SilhouetteOfCuts, describe_clusters
-from survey_tools.crosscheck.axes import crosscheck
+from survey_tools.crosscheck.papers import Probabilities
+from survey_tools.crosscheck.whole import crosscheck
 from survey_tools.cuts import cut_by_settings, find_finest_cut
 from survey_tools.distances import PairDistances
 from survey_tools.errors import ParameterError
@@ -22,6 +23,7 @@ from survey_tools.rows import analyse_latent_semantics, normalise_rows
 from survey_tools.settings import SurveySettings
 from survey_tools.study import Study
 from survey_tools.subtrees import AttachedName, attach_names
+from survey_tools.taxonomy import Taxonomy
 from survey_tools.text import Features, build_features, count_text_sources
 from survey_tools.tree import Tree
 
@@ -81,12 +83,18 @@ def analyse(
     names = attach_names(tree, study.subtree_file)
     checked = None
     if with_crosscheck and study.taxonomy is not None:
+        probabilities = None
+        if settings.crosscheck.ask_holdout:
+            probabilities = _ask_classifier(study, study.taxonomy, progress)
         checked = crosscheck(
+            tree,
             partition,
+            features,
             study.taxonomy,
             settings.crosscheck,
             seed=settings.seed,
-            progress=lambda n_done, n_all: progress("cross-check", n_done / n_all),
+            probabilities=probabilities,
+            progress=lambda share: progress("cross-check", share),
         )
     versions = {"survey-tools": __version__, "Python": platform.python_version()}
     stemmer = ("nltk",) if settings.text.stemming != "none" else ()
@@ -106,6 +114,24 @@ def analyse(
         versions=versions,
         warnings=_warnings(study, names, partition),
     )
+
+
+def _ask_classifier(study: Study, taxonomy: Taxonomy, progress: StageProgress) -> Probabilities:
+    """Predict the labels of every paper by a classifier that did not see it."""
+    from survey_tools.holdout.evaluation import hold_out  # costs half a second to import
+
+    progress("hold-out", 0.0)
+    return hold_out(
+        study.corpus,
+        taxonomy,
+        study.settings.text,
+        study.settings.clustering,
+        study.settings.holdout,
+        seed=study.settings.seed,
+        stop_words=study.stop_words,
+        vectors=study.embeddings,
+        progress=lambda n_done, n_all: progress("hold-out", n_done / max(1, n_all)),
+    ).probabilities
 
 
 def _dense_rows(study: Study, features: Features) -> NDArray[np.float64] | None:

@@ -31,7 +31,8 @@ def prune(tree: Tree, keys: Iterable[str]) -> Tree:
     kept = tuple(key for key in tree.paper_keys if key in wanted)
     place = {key: i for i, key in enumerate(kept)}
     now = [place.get(key, -1) for key in tree.paper_keys]  # of a node; -1 if nothing is left of it
-    children, heights = [], []
+    children: list[list[int]] = []
+    heights: list[float] = []
     for (first, second), height in zip(tree.children.tolist(), tree.heights.tolist(), strict=True):
         sides = [now[first], now[second]]
         if min(sides) < 0:

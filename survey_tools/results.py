@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from survey_tools.clusters import Cluster
 from survey_tools.corpus import Corpus
-from survey_tools.crosscheck.axes import Crosscheck
+from survey_tools.crosscheck.whole import Crosscheck
 from survey_tools.distances import PairDistances
 from survey_tools.linkage.certificate import Certificate
 from survey_tools.partition import Partition

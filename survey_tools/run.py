@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from survey_tools.analysis import analyse, list_versions
 from survey_tools.crosscheck.axes import CELLS
+from survey_tools.crosscheck.whole import Crosscheck
 from survey_tools.distances import measure_similarity
 from survey_tools.errors import DataError
 from survey_tools.figures.contingency import draw_contingency
@@ -17,7 +18,7 @@ from survey_tools.figures.style import render_svg, save_figure
 from survey_tools.figures.tree_figure import draw_tree
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder
 from survey_tools.progress import StageProgress, ignore_progress
-from survey_tools.report import tables
+from survey_tools.report import crosscheck_tables, tables
 from survey_tools.report.page import render_report
 from survey_tools.report.setup import write_setup
 from survey_tools.results import StudyResult
@@ -137,6 +138,24 @@ def _write_tables(result: StudyResult, folder: Path, command: Command) -> None:
         for name, table in tables.contingency_tables(result.crosscheck).items():
             stem = "cells" if name == CELLS else name
             tables.write_csv(table, folder / f"contingency-{stem}.csv", index=True)
+        _write_crosscheck(result, result.crosscheck, folder)
+
+
+def _write_crosscheck(result: StudyResult, crosscheck: Crosscheck, folder: Path) -> None:
+    labels = crosscheck_tables.label_table(crosscheck)
+    tables.write_csv(labels, folder / "labels.csv")
+    shown = labels[["title", "n_papers", "size", "n_common", "f1", "chance", "p_value", "q_value"]]
+    tables.write_latex(shown, folder / "labels.tex")
+    written = {
+        "enrichment": crosscheck_tables.enrichment_table(crosscheck),
+        "overlap": crosscheck_tables.overlap_table(crosscheck),
+        "check-first": crosscheck_tables.disagreement_table(crosscheck, result.corpus),
+    }
+    if crosscheck.trees is not None:
+        written["trees"] = crosscheck_tables.tree_agreement_table(crosscheck.trees)
+        written["cuts"] = crosscheck_tables.cut_table(crosscheck.trees.cuts)
+    for name, table in written.items():
+        tables.write_csv(table, folder / f"{name}.csv")
 
 
 def _describe_run(study: Study, command: Command, result: StudyResult) -> dict[str, Any]:

@@ -7,7 +7,7 @@ each axis. Combined cells such as "masking strategy + objective" are derived, ne
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,7 @@ __all__ = [
     "Assignment",
     "Axis",
     "Label",
+    "Stated",
     "Taxonomy",
     "TaxonomyFile",
     "parse_taxonomy",
@@ -28,6 +29,7 @@ __all__ = [
 
 _JOIN = " + "
 _NO_CONTRIBUTION = "none"
+Counted = Literal["papers", "axes", "labels", "cells"]
 _RESERVED_AXES = (_NO_CONTRIBUTION, "cells", "combined cells")  # names of results
 
 
@@ -70,6 +72,17 @@ class AssignmentEntry(_FileModel):
     """Who decided; the file's annotator if absent."""
 
 
+class StatedEntry(_FileModel):
+    """A number that the survey states about its taxonomy, as written in the file."""
+
+    what: Counted
+    """What is counted: filed papers, axes, labels of all axes, or combined cells."""
+    count: Annotated[int, Field(ge=0)]
+    """How many there are, says the source."""
+    source: Annotated[str, Field(min_length=1)]
+    """Where the number is stated, for example "the paper, section 3"."""
+
+
 class TaxonomyFile(_FileModel):
     """``taxonomy.yaml``."""
 
@@ -77,6 +90,8 @@ class TaxonomyFile(_FileModel):
     """Name of the taxonomy."""
     annotator: str | None = None
     """Who filed the papers, where an entry does not say otherwise."""
+    stated: tuple[StatedEntry, ...] = ()
+    """Numbers that the survey states; lint compares them with the taxonomy."""
     axes: Annotated[dict[str, AxisEntry], Field(min_length=1)]
     """Axes by name."""
     papers: dict[str, dict[str, tuple[str | AssignmentEntry, ...]]]
@@ -121,6 +136,15 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A number that the survey states about its taxonomy, and where it does."""
+
+    what: Counted
+    count: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taxonomy:
     """Axes, and the labels of every filed paper.
 
@@ -128,12 +152,20 @@ class Taxonomy:
     ----------
     filed_keys : tuple of str
         Papers that the taxonomy files, also those under no label.
+    assignments : tuple of Assignment
+        Where several annotators filed a paper, it carries the labels that any of them gave.
+    annotator : str or None
+        Who filed the papers, where an assignment does not say otherwise.
+    stated : tuple of Stated
+        Numbers that the survey states, in the order of the file.
     """
 
     title: str
     axes: tuple[Axis, ...]
     filed_keys: tuple[str, ...]
     assignments: tuple[Assignment, ...]
+    annotator: str | None = None
+    stated: tuple[Stated, ...] = ()
 
     def axis(self, name: str) -> Axis:
         """Return an axis by name."""
@@ -230,8 +262,8 @@ def read_taxonomy(path: Path, corpus: Corpus | None = None) -> Taxonomy:
     DataError
         Naming file, line, key, what arrived and what is allowed: not YAML, a repeated
         key, an alias, an unquoted id that became a number, an unknown field, axis,
-        label, parent or paper, a label given twice, parents that form a circle, a name
-        that could be mistaken in combined classes (``a + b``).
+        label, parent or paper, a label given twice by one annotator, parents that form a
+        circle, a name that could be mistaken in combined classes (``a + b``).
     """
     return parse_taxonomy(read_yaml(path), corpus)
 
@@ -269,6 +301,10 @@ def parse_taxonomy(document: YamlDocument, corpus: Corpus | None = None) -> Taxo
         axes=tuple(axes),
         filed_keys=tuple(file.papers),
         assignments=tuple(_read_assignments(document, file)),
+        annotator=file.annotator,
+        stated=tuple(
+            Stated(what=entry.what, count=entry.count, source=entry.source) for entry in file.stated
+        ),
     )
     if corpus is not None:
         for key in file.papers:
@@ -317,20 +353,21 @@ def _read_assignments(document: YamlDocument, file: TaxonomyFile) -> Iterable[As
                 where = document.at("papers", key, axis_name)
                 raise DataError(f"{where}: unknown axis; {nearest(axis_name, [*file.axes])}")
             known = file.axes[axis_name].labels
-            seen: set[str] = set()
+            seen: set[tuple[str, str | None]] = set()
             for i, item in enumerate(given):
                 entry = AssignmentEntry(label=item) if isinstance(item, str) else item
                 where = document.at("papers", key, axis_name, i)
                 if entry.label not in known:
                     hint = nearest(entry.label, [*known])
                     raise DataError(f"{where}: unknown label {entry.label!r}; {hint}")
-                if entry.label in seen:
+                annotator = entry.annotator or file.annotator
+                if (entry.label, annotator) in seen:
                     raise DataError(f"{where}: label {entry.label!r} stands twice")
-                seen.add(entry.label)
+                seen.add((entry.label, annotator))
                 yield Assignment(
                     paper_key=key,
                     axis=axis_name,
                     label=entry.label,
                     evidence=entry.evidence,
-                    annotator=entry.annotator or file.annotator,
+                    annotator=annotator,
                 )

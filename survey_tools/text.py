@@ -10,7 +10,7 @@ terms, so its choice depends on the processor; here the alphabetically first sta
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -103,6 +103,18 @@ class Features:
     def terms(self) -> NDArray[np.object_]:
         """Terms of the columns, shape (n_terms,)."""
         return self.counts.terms
+
+    def restrict(self, keys: Iterable[str]) -> "Features":
+        """Keep some papers, in the order given; all terms stay, with their weights."""
+        place = {key: row for row, key in enumerate(self.paper_keys)}
+        keys = tuple(keys)
+        if unknown := [key for key in keys if key not in place]:
+            raise ParameterError(f"no features of {abbreviate(unknown)}")
+        rows = [place[key] for key in keys]
+        counts = replace(
+            self.counts, paper_keys=keys, matrix=sparse.csr_array(self.counts.matrix[rows])
+        )
+        return replace(self, counts=counts, matrix=sparse.csr_array(self.matrix[rows]))
 
 
 def join_fields(paper: Paper, fields: Iterable[str]) -> str:

@@ -87,7 +87,7 @@ SUBTREES: dict[str, Any] = {
 SETTINGS: dict[str, Any] = {
     "title": "Six papers",
     "clustering": {"cut": {"n_clusters": 3}},
-    "crosscheck": {"n_permutations": 50, "n_resamples": 50},
+    "crosscheck": {"n_permutations": 50, "n_resamples": 50, "unfiled": "leave-out"},
     "figures": {"png_dpi": 50},
 }
 

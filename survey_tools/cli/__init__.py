@@ -10,8 +10,10 @@ import typer
 from survey_tools.cli import study
 from survey_tools.cli.exchange import export_command, import_command
 from survey_tools.cli.harvest import harvest_command
+from survey_tools.cli.holdout import holdout_command
 from survey_tools.cli.resolve import resolve_command
 from survey_tools.cli.status import status_command
+from survey_tools.cli.taxonomy import taxonomy_app
 from survey_tools.cli.terminal import DebugOption, one_line_errors
 
 __all__ = ["app", "main"]
@@ -41,6 +43,9 @@ def _root(
 
 
 study.add_commands(app)
+app.command("holdout", short_help="Test whether the taxonomy can be told from the texts.")(
+    holdout_command
+)
 app.command("import", short_help="Take references (BibTeX, RIS, CSV …) into a survey.")(
     import_command
 )
@@ -48,6 +53,7 @@ app.command("harvest", short_help="Fetch titles and abstracts from arXiv.")(harv
 app.command("resolve", short_help="Find arXiv ids by link, DOI and title.")(resolve_command)
 app.command("status", short_help="Say what a store holds and what is owed.")(status_command)
 app.command("export", short_help="Write papers to a file.")(export_command)
+app.add_typer(taxonomy_app, short_help="Lint a taxonomy, or compare those of several annotators.")
 
 
 @app.command()

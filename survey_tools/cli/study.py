@@ -28,7 +28,8 @@ _STAGE_SHARES = {
     "tree": 1,
     "certificate": 1,
     "clusters": 1,
-    "cross-check": 10,
+    "hold-out": 1,
+    "cross-check": 20,
     "figures": 54,
     "report": 1,
 }
@@ -40,6 +41,7 @@ _LARGE_SHARES = {
     "tree": 35,
     "certificate": 20,
     "clusters": 17,
+    "hold-out": 1,
     "cross-check": 2,
     "figures": 7,
     "report": 1,
@@ -301,8 +303,10 @@ def _execute(
     for warning in result.warnings:
         typer.echo(f"note: {one_line(warning)}", err=True)
     if result.crosscheck is not None and command in ("run", "crosscheck"):
-        for axis in result.crosscheck.axes:
-            typer.echo(f"{one_line(axis.title)}: {axis.verdict}")
+        from survey_tools.crosscheck.verdicts import list_verdicts
+
+        for title, verdict in list_verdicts(result.crosscheck):
+            typer.echo(f"{one_line(title)}: {one_line(verdict)}")
     if result.certificate is not None:
         typer.echo(f"certificate: {result.certificate.verdict}")
     typer.echo(f"{count(result.partition.n_groups, 'cluster')} of {len(result.corpus)} papers")

@@ -9,16 +9,15 @@ from scipy.stats import false_discovery_control
 
 from survey_tools.agreement.index import Agreement
 from survey_tools.agreement.partitions import compare_partitions
-from survey_tools.errors import ParameterError
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings
 from survey_tools.taxonomy import Taxonomy
 
-__all__ = ["CELLS", "AxisCrosscheck", "Crosscheck", "crosscheck"]
+__all__ = ["ALPHA", "CELLS", "AxisCrosscheck", "compare_axes"]
 
 CELLS = "combined cells"
 _TESTED = ("ARI", "AMI")
-_ALPHA = 0.05  # false discovery rate over all axes and both tests
+ALPHA = 0.05  # false discovery rate over all axes and both tests
 # Words for the strength of agreement. The adjusted Rand index is Cohen's kappa of the
 # pairs of papers (Warrens 2008), so kappa's customary words apply (Landis and Koch 1977);
 # for AMI, which has none of its own, they are used by analogy.
@@ -72,35 +71,20 @@ class AxisCrosscheck:
     verdict: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Crosscheck:
-    """The clusters against every axis and the combined cells.
-
-    Attributes
-    ----------
-    unfiled_keys : tuple of str
-        Clustered papers that the taxonomy does not file; they are left out.
-    axes : tuple of AxisCrosscheck
-        In the order of the taxonomy, the combined cells last.
-    """
-
-    n_papers: int
-    unfiled_keys: tuple[str, ...]
-    axes: tuple[AxisCrosscheck, ...]
-
-
-def crosscheck(
+def compare_axes(
     clusters: Partition,
     taxonomy: Taxonomy,
     settings: CrosscheckSettings,
     *,
     seed: int,
     progress: Callable[[int, int], None] | None = None,
-) -> Crosscheck:
-    """Compare flat clusters with a taxonomy, axis by axis and cell by cell.
+) -> tuple[AxisCrosscheck, ...]:
+    """Compare flat clusters with a taxonomy, axis by axis, the combined cells last.
 
     Parameters
     ----------
+    clusters : Partition
+        Of papers that the taxonomy files, two at least.
     seed : int
         Axis ``i`` draws from ``default_rng([seed, i])``, so adding an axis at the end
         moves no other result.
@@ -110,16 +94,9 @@ def crosscheck(
     Raises
     ------
     ParameterError
-        If fewer than two clustered papers are filed in the taxonomy.
+        If a paper is not filed in the taxonomy, or there are fewer than two.
     """
-    filed = set(taxonomy.filed_keys)
-    keys = tuple(key for key in clusters.paper_keys if key in filed)
-    if len(keys) < 2:
-        raise ParameterError(
-            f"the taxonomy files {len(keys)} of {clusters.n_papers} clustered papers; "
-            "a cross-check needs at least 2"
-        )
-    shared = clusters.restrict(keys)
+    keys = clusters.paper_keys
     sides = [(axis.name, axis.title, taxonomy.classes(axis.name, keys)) for axis in taxonomy.axes]
     sides.append((CELLS, "Combined cells", taxonomy.cells(keys)))
     agreements = []
@@ -128,7 +105,7 @@ def crosscheck(
             progress(i, len(sides))
         agreements.append(
             compare_partitions(
-                shared,
+                clusters,
                 classes,
                 rng=np.random.default_rng([seed, i]),
                 n_permutations=settings.n_permutations,
@@ -144,13 +121,13 @@ def crosscheck(
     for (name, title, classes), agreement, q_values in zip(
         sides, agreements, adjusted, strict=True
     ):
-        columns, table = _count_labels(shared, taxonomy, name, classes)
+        columns, table = _count_labels(clusters, taxonomy, name, classes)
         axes.append(
             AxisCrosscheck(
                 name=name,
                 title=title,
-                cluster_names=shared.group_names,
-                cluster_sizes=shared.sizes,
+                cluster_names=clusters.group_names,
+                cluster_sizes=clusters.sizes,
                 column_names=columns,
                 column_titles=_titles(taxonomy, name, columns),
                 contingency=table,
@@ -159,8 +136,7 @@ def crosscheck(
                 verdict=_judge(agreement, q_values),
             )
         )
-    unfiled = tuple(key for key in clusters.paper_keys if key not in filed)
-    return Crosscheck(n_papers=len(keys), unfiled_keys=unfiled, axes=tuple(axes))
+    return tuple(axes)
 
 
 def _count_labels(
@@ -239,7 +215,7 @@ def _judge(agreement: Agreement, q_values: Mapping[str, float | None]) -> str:
             f"Not tested against chance; it would be {_strength(values.values())} "
             f"({'; '.join(described.values())})."
         )
-    better = [name for name in _TESTED if (q_values[name] or 0.0) <= _ALPHA]
+    better = [name for name in _TESTED if (q_values[name] or 0.0) <= ALPHA]
     if not better:
         return f"No better than chance ({'; '.join(described.values())})."
     strength = _strength(values[name] for name in better)

@@ -164,7 +164,7 @@ class _Witnesses:
 
 def _carried(cover: Cover) -> Cover:
     """Leave out labels without a paper."""
-    is_carried = cover.members.any(axis=0)
+    is_carried = cover.sizes > 0
     names = tuple(name for name, kept in zip(cover.group_names, is_carried, strict=True) if kept)
     return Cover(
         paper_keys=cover.paper_keys, group_names=names, members=cover.members[:, is_carried]

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from survey_tools.crosscheck.verdicts import list_verdicts
 from survey_tools.errors import count
 from survey_tools.figures.style import clean
 from survey_tools.paper import Paper
@@ -67,7 +68,16 @@ def render_report(
         drawn_leaves=_find_leaves(figures.get("dendrogram", ())),
         reference=_reference,
         count=count,
+        check=result.crosscheck,
+        verdicts=list_verdicts(result.crosscheck) if result.crosscheck else (),
+        label_titles=_title_labels(result),
     )
+
+
+def _title_labels(result: StudyResult) -> dict[tuple[str, str], str]:
+    if result.crosscheck is None:
+        return {}
+    return {(place.axis, place.label): place.title for place in result.crosscheck.labels}
 
 
 def _printable(value: object) -> object:

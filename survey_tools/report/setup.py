@@ -153,8 +153,30 @@ def _describe_crosscheck(result: StudyResult) -> str:
             f", {'and' if tests else 'with'} {100 * settings.confidence:.10g}% intervals from "
             f"{settings.n_resamples:,} half-samples of the papers"
         )
+    trees = ""
+    if result.crosscheck.trees is not None:
+        trees = (
+            " The dendrogram is compared with the average-linkage tree of the Jaccard distances of "
+            "the papers' label sets over all axes (cophenetic correlation, Baker's gamma, triplet "
+            "and Robinson-Foulds distances, Bk, Mantel's test)."
+        )
+    searched = ""
+    if settings.n_permutations:
+        searched = ", against as many papers drawn at random and searched for in the same tree"
+    left_out = ""
+    if unfiled := result.crosscheck.unfiled_keys:
+        left_out = f" ({count(len(unfiled), 'paper')} that it does not file left out)"
+    witnesses = f"its {settings.n_nearest} nearest papers by cosine, its cluster, its silhouette"
+    if settings.ask_holdout:
+        held = result.settings.holdout
+        witnesses += (
+            f" and a linear classifier that did not see it ({held.n_folds} folds, "
+            f"{count(held.n_repeats, 'repeat')})"
+        )
     return (
-        f"Clusters are compared with the manual taxonomy on {result.crosscheck.n_papers} papers "
-        "by the adjusted Rand index, adjusted mutual information (arithmetic mean), V-measure and "
-        f"Fowlkes-Mallows index{tests}."
+        f"Clusters are compared with the manual taxonomy on {result.crosscheck.n_papers} papers"
+        f"{left_out} by indices of partitions (adjusted Rand index and adjusted mutual information "
+        "with arithmetic mean are tested) and of label sets (Omega, extended BCubed, overlapping "
+        f"NMI, element-centric similarity){tests}. Every label is sought in the tree by its best F1"
+        f"{searched}. The labels of each paper are held against {witnesses}.{trees}"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from survey_tools.clusters import TermScore
-from survey_tools.crosscheck.axes import Crosscheck
+from survey_tools.crosscheck.whole import Crosscheck
 from survey_tools.figures.style import clean
 from survey_tools.results import StudyResult
 from survey_tools.text import text_source

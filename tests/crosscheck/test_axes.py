@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from survey_tools.crosscheck.axes import CELLS, AxisCrosscheck, Crosscheck, crosscheck
-from survey_tools.errors import ParameterError
+from survey_tools.crosscheck.axes import CELLS, AxisCrosscheck, compare_axes
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings
 from survey_tools.taxonomy import Taxonomy, read_taxonomy
@@ -19,9 +19,18 @@ FEW = CrosscheckSettings(n_permutations=199, n_resamples=0)
 UNTESTED = CrosscheckSettings(n_permutations=0, n_resamples=0)
 
 
-def pick(result: Crosscheck, name: str) -> AxisCrosscheck:
-    """Return an axis of a cross-check by name."""
-    return next(axis for axis in result.axes if axis.name == name)
+def compare(
+    clusters: Partition, taxonomy: Taxonomy, settings: CrosscheckSettings, **options: Any
+) -> tuple[AxisCrosscheck, ...]:
+    """Compare the axes on the papers that the taxonomy files."""
+    filed = set(taxonomy.filed_keys)
+    clusters = clusters.restrict([key for key in clusters.paper_keys if key in filed])
+    return compare_axes(clusters, taxonomy, settings, **options)
+
+
+def pick(axes: tuple[AxisCrosscheck, ...], name: str) -> AxisCrosscheck:
+    """Return an axis by name."""
+    return next(axis for axis in axes if axis.name == name)
 
 
 def read_cell(axis: AxisCrosscheck, cluster: str, column: str) -> int:
@@ -54,7 +63,7 @@ def test_several_labels_count_in_each_column(
     small_clusters: Partition, small_taxonomy: Taxonomy
 ) -> None:
     """Paper b counts under random and under guided, so C1's row adds up to three of two papers."""
-    axis = pick(crosscheck(small_clusters, small_taxonomy, UNTESTED, seed=0), "masking")
+    axis = pick(compare(small_clusters, small_taxonomy, UNTESTED, seed=0), "masking")
     assert axis.cluster_names == ("C1", "C2")
     assert axis.cluster_sizes.tolist() == [2, 2]
     assert axis.column_names == ("random", "guided", "other")
@@ -67,29 +76,18 @@ def test_columns_without_a_paper_are_left_out(
 ) -> None:
     """Only labels that a clustered paper carries have a column."""
     without_b = small_clusters.restrict(["a", "c", "d"])
-    axis = pick(crosscheck(without_b, small_taxonomy, UNTESTED, seed=0), "target")
+    axis = pick(compare(without_b, small_taxonomy, UNTESTED, seed=0), "target")
     assert axis.column_names == ("pixel", "other")
     assert axis.contingency.tolist() == [[1, 0], [0, 2]]
-
-
-def test_unfiled_papers_are_left_out_and_named(
-    small_clusters: Partition, small_taxonomy: Taxonomy
-) -> None:
-    """Paper y is named; its cluster has no row; z, filed but not clustered, counts nowhere."""
-    result = crosscheck(small_clusters, small_taxonomy, UNTESTED, seed=0)
-    assert result.unfiled_keys == ("y",)
-    assert result.n_papers == 4
-    assert all(axis.agreement.n_papers == 4 for axis in result.axes)
-    assert all("C3" not in axis.cluster_names for axis in result.axes)
 
 
 def test_combined_cells_count_every_paper_once(
     small_clusters: Partition, small_taxonomy: Taxonomy
 ) -> None:
     """The cells come last, one for each combination of labels over all axes."""
-    result = crosscheck(small_clusters, small_taxonomy, UNTESTED, seed=0)
-    assert [axis.name for axis in result.axes] == ["masking", "target", CELLS]
-    cells = result.axes[-1]
+    result = compare(small_clusters, small_taxonomy, UNTESTED, seed=0)
+    assert [axis.name for axis in result] == ["masking", "target", CELLS]
+    cells = result[-1]
     assert read_cell(cells, "C1", "masking: random + target: pixel") == 1
     assert read_cell(cells, "C1", "masking: random + masking: guided + target: token") == 1
     assert read_cell(cells, "C2", "none") == 1
@@ -140,17 +138,16 @@ def test_order_and_names_change_no_result(
     }
     order = data.draw(st.permutations(keys))
     settings = CrosscheckSettings(n_permutations=30, n_resamples=0)
-    one = crosscheck(
+    one = compare(
         make_partition(group_of), make_taxonomy({"axis": ["p", "q"]}, filed), settings, seed=1
     )
-    other = crosscheck(
+    other = compare(
         make_partition({key: f"other {group_of[key]}" for key in order}),
         make_taxonomy({"axis": ["p", "q"]}, {key: filed[key] for key in order if key in filed}),
         settings,
         seed=1,
     )
-    assert one.unfiled_keys == other.unfiled_keys == ("k00",)
-    for mine, theirs in zip(one.axes, other.axes, strict=True):
+    for mine, theirs in zip(one, other, strict=True):
         assert mine.column_names == theirs.column_names
         for name in ("ARI", "AMI"):
             assert mine.q_values[name] == theirs.q_values[name]
@@ -172,12 +169,10 @@ def test_another_axis_at_the_end_moves_no_figure(make_taxonomy, make_partition) 
     more = {key: {**labels, "two": [f"l{rng.integers(2)}"]} for key, labels in filed.items()}
     labels = ["l0", "l1", "l2"]
     settings = CrosscheckSettings(n_permutations=99, n_resamples=50)
-    alone = crosscheck(clusters, make_taxonomy({"one": labels}, filed), settings, seed=3)
-    both = crosscheck(
-        clusters, make_taxonomy({"one": labels, "two": labels}, more), settings, seed=3
-    )
+    alone = compare(clusters, make_taxonomy({"one": labels}, filed), settings, seed=3)
+    both = compare(clusters, make_taxonomy({"one": labels, "two": labels}, more), settings, seed=3)
     assert pick(alone, "one").agreement == pick(both, "one").agreement
-    again = crosscheck(clusters, make_taxonomy({"one": labels}, filed), settings, seed=4)
+    again = compare(clusters, make_taxonomy({"one": labels}, filed), settings, seed=4)
     assert pick(again, "one").agreement != pick(alone, "one").agreement
 
 
@@ -193,9 +188,7 @@ def judge(
     labels = [f"label{code}" for code in range(max(classes) + 1)]
     filed = {key: {"axis": [labels[code]]} for key, code in zip(keys, classes, strict=True)}
     taxonomy = make_taxonomy({"axis": labels}, filed)
-    return pick(
-        crosscheck(Partition.from_mapping(names), taxonomy, settings, seed=2), "axis"
-    ).verdict
+    return pick(compare(Partition.from_mapping(names), taxonomy, settings, seed=2), "axis").verdict
 
 
 def test_verdict_on_planted_perfect_agreement(make_taxonomy) -> None:
@@ -298,29 +291,17 @@ def test_without_relabellings_there_are_no_q_values(
     small_clusters: Partition, small_taxonomy: Taxonomy
 ) -> None:
     """None, not zero."""
-    for axis in crosscheck(small_clusters, small_taxonomy, UNTESTED, seed=0).axes:
+    for axis in compare(small_clusters, small_taxonomy, UNTESTED, seed=0):
         assert axis.q_values == {"ARI": None, "AMI": None}
 
 
 # ---------------------------------------------------------------- refusals and progress
 
 
-@pytest.mark.parametrize("n_filed", [0, 1])
-def test_too_few_filed_papers_are_refused(make_taxonomy, make_partition, n_filed: int) -> None:
-    """The message says how many of the clustered papers are filed."""
-    filed = {key: {"axis": ["p"]} for key in ["a", "b"][:n_filed]}
-    clusters = make_partition({"a": "X", "c": "X", "d": "Y"})
-    with pytest.raises(
-        ParameterError,
-        match=f"the taxonomy files {n_filed} of 3 clustered papers; a cross-check needs at least 2",
-    ):
-        crosscheck(clusters, make_taxonomy({"axis": ["p"]}, filed), UNTESTED, seed=0)
-
-
 def test_progress_rises_to_the_end(small_clusters: Partition, small_taxonomy: Taxonomy) -> None:
     """Two axes and the cells: 0, 1, 2 and 3 of 3."""
     told = []
-    crosscheck(
+    compare(
         small_clusters,
         small_taxonomy,
         UNTESTED,
@@ -342,13 +323,13 @@ def test_axes_that_cannot_be_tested_leave_the_others_q_values_alone(make_taxonom
     )
     labels = {"axis": ["a", "b", "c", "d"]}
     filed = {key: {"axis": ["abcd"[code]]} for key, code in zip(keys, codes, strict=True)}
-    alone = crosscheck(clusters, make_taxonomy(labels, filed), FEW, seed=2)
+    alone = compare(clusters, make_taxonomy(labels, filed), FEW, seed=2)
     idle = {f"idle{i}": ["same"] for i in range(5)}
     more = {key: by | {axis: ["same"] for axis in idle} for key, by in filed.items()}
-    beside = crosscheck(clusters, make_taxonomy(labels | idle, more), FEW, seed=2)
+    beside = compare(clusters, make_taxonomy(labels | idle, more), FEW, seed=2)
     assert pick(beside, "idle0").q_values == {"ARI": None, "AMI": None}
     assert pick(alone, "axis").q_values["ARI"] is not None
-    assert sum(q is not None for axis in beside.axes for q in axis.q_values.values()) == 4
+    assert sum(q is not None for axis in beside for q in axis.q_values.values()) == 4
 
 
 def test_a_paper_counts_under_its_broader_labels_too(tmp_path: Path) -> None:
@@ -358,7 +339,7 @@ def test_a_paper_counts_under_its_broader_labels_too(tmp_path: Path) -> None:
         "papers:\n  a: {task: [box]}\n  b: {task: [box, any]}\n  c: {task: [any]}\n  d: {}\n"
     )
     clusters = Partition.from_mapping(dict.fromkeys("abcd", "C1"))
-    result = crosscheck(clusters, read_taxonomy(tmp_path / "taxonomy.yaml"), FEW, seed=0)
+    result = compare(clusters, read_taxonomy(tmp_path / "taxonomy.yaml"), FEW, seed=0)
     axis = pick(result, "task")
     assert axis.column_names == ("any", "box", "none")
     assert axis.column_titles == ("Any task", "box", "none")
@@ -373,9 +354,7 @@ def test_cells_are_titled_by_axes_and_labels(tmp_path: Path) -> None:
         "papers:\n  a: {one: [x], two: [y]}\n  b: {}\n"
     )
     clusters = Partition.from_mapping({"a": "C1", "b": "C2"})
-    cells = pick(
-        crosscheck(clusters, read_taxonomy(tmp_path / "taxonomy.yaml"), FEW, seed=0), CELLS
-    )
+    cells = pick(compare(clusters, read_taxonomy(tmp_path / "taxonomy.yaml"), FEW, seed=0), CELLS)
     assert set(zip(cells.column_names, cells.column_titles, strict=True)) == {
         ("one + two: y", "First axis + Second: Y label"),
         ("none", "none"),
