@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from survey_tools import __version__
 from survey_tools.clusters import SilhouetteOfCuts, describe_clusters
@@ -86,16 +87,17 @@ def analyse(
         probabilities = None
         if settings.crosscheck.ask_holdout:
             probabilities = _ask_classifier(study, study.taxonomy, progress)
-        checked = crosscheck(
-            tree,
-            partition,
-            features,
-            study.taxonomy,
-            settings.crosscheck,
-            seed=settings.seed,
-            probabilities=probabilities,
-            progress=lambda share: progress("cross-check", share),
-        )
+        with threadpool_limits(1, user_api="blas"):  # its matrices are small: threads would wait
+            checked = crosscheck(
+                tree,
+                partition,
+                features,
+                study.taxonomy,
+                settings.crosscheck,
+                seed=settings.seed,
+                probabilities=probabilities,
+                progress=lambda share: progress("cross-check", share),
+            )
     versions = {"survey-tools": __version__, "Python": platform.python_version()}
     stemmer = ("nltk",) if settings.text.stemming != "none" else ()
     versions |= list_versions((*_COMPUTING, *stemmer))

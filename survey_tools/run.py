@@ -13,7 +13,7 @@ from survey_tools.crosscheck.axes import CELLS
 from survey_tools.crosscheck.whole import Crosscheck
 from survey_tools.distances import measure_similarity
 from survey_tools.errors import DataError
-from survey_tools.figures.contingency import draw_contingency
+from survey_tools.figures.crosscheck_pages import draw_crosscheck
 from survey_tools.figures.style import render_svg, save_figure
 from survey_tools.figures.tree_figure import draw_tree
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder
@@ -114,10 +114,13 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
             similarity=measure_similarity(result.features),
         )
     if result.crosscheck is not None:
-        axes = [axis for axis in result.crosscheck.axes if axis.name != CELLS]
-        cells = [axis for axis in result.crosscheck.axes if axis.name == CELLS]
-        drawn["contingency-axes"] = [draw_contingency(axes, result.clusters)]
-        drawn["contingency-cells"] = [draw_contingency(cells, result.clusters)]
+        drawn |= draw_crosscheck(
+            result.crosscheck,
+            result.clusters,
+            result.partition,
+            result.corpus,
+            result.settings.figures,
+        )
     return drawn
 
 

@@ -259,7 +259,7 @@ def test_agree_names_what_is_left_out(tmp_path: Path) -> None:
     assert result.stderr.splitlines() == [
         f"note: 1 paper not filed by {ada}: p0",
         f"note: 1 paper not filed by {bo}: p9",
-        f"note: axis 'extra' is left out; only {ada} has it",
+        f"note: axis 'extra' is left out; it stands only in {ada}",
         f"note: label 'gamma' of axis 'kind' is known to {bo} only",
     ]
 

@@ -39,7 +39,12 @@ def unknown_words(arguments: list[str]) -> list[str]:
         return [word for word in arguments if word not in options]
     if names[0] not in commands:
         return [names[0]]
-    known = {name for parameter in commands[names[0]].params for name in parameter.opts}
+    command = commands[names[0]]
+    if hasattr(command, "commands"):  # a group of commands
+        if len(names) < 2 or names[1] not in command.commands:
+            return names[:2]
+        command = command.commands[names[1]]
+    known = {name for parameter in command.params for name in parameter.opts}
     given = [word.partition("=")[0] for word in arguments if re.match(r"--?[a-z]", word)]
     return [name for name in given if name not in known | {"--help", "-h"}]
 
@@ -76,6 +81,9 @@ def test_every_file_that_readme_links_to_exists() -> None:
     [
         ("run data/mim -o out/mim", []),
         ("rum data/mim", ["rum"]),
+        ("taxonomy lint data/mim --strict", []),
+        ("taxonomy lind data/mim", ["taxonomy", "lind"]),
+        ("taxonomy agree a.yaml --strict", ["--strict"]),
         ("run --no-such-option 3", ["--no-such-option"]),
         ("run --set=text.min_df=3 -k 5", []),
         ("--version", []),

@@ -38,7 +38,8 @@ class AgreementIndex:
     p_value : float or None
         Share of relabellings that agree at least as well, (1 + n_as_good) / (1 + n).
     low, high : float or None
-        Interval from half-samples whose mean is shifted to ``value``; it holds the value
+        Interval from half-samples whose mean is shifted to ``value`` (for annotators from a
+        bootstrap over papers, see `raters`); it holds the value
         and ends where the index does.
     is_distance : bool
         Whether 0 is perfect agreement and greater values are worse.

@@ -146,7 +146,7 @@ def _print_comparison(comparison: "AnnotatorComparison") -> None:
         if keys:
             note(f"{count(len(keys), 'paper')} not filed by {name}: {abbreviate(keys)}")
     for axis, names in comparison.axes_apart.items():
-        note(f"axis {axis!r} is left out; only {', '.join(names)} has it")
+        note(f"axis {axis!r} is left out; it stands only in {', '.join(names)}")
     for (axis, label), names in comparison.labels_apart.items():
         note(f"label {label!r} of axis {axis!r} is known to {', '.join(names)} only")
     names_of = ", ".join(comparison.names)

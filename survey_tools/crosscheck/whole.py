@@ -75,6 +75,10 @@ class Crosscheck:
         Clustered papers that the taxonomy files.
     unfiled_keys : tuple of str
         Clustered papers that it does not file; they are left out.
+    tree : Tree
+        The dendrogram of the filed papers, to which the nodes of labels belong.
+    members : mapping of (axis, label) to tuple of str
+        Filed papers that carry each label (or a narrower one), or are in each cell.
     axes : tuple of AxisCrosscheck
         Flat clusters against every axis, in the order of the taxonomy, the combined cells last.
     overlaps : mapping of axis name to Agreement
@@ -92,6 +96,8 @@ class Crosscheck:
 
     n_papers: int
     unfiled_keys: tuple[str, ...]
+    tree: Tree
+    members: Mapping[tuple[str, str], tuple[str, ...]]
     axes: tuple[AxisCrosscheck, ...]
     overlaps: Mapping[str, Agreement]
     labels: tuple[LabelPlace, ...]
@@ -155,15 +161,16 @@ def crosscheck(
     overlaps = _compare_label_sets(clusters, covers, taxonomy, settings, seed)
     say(0.5)
     cells = Cover.from_partition(taxonomy.cells(keys))
+    sought = covers | {CELLS: cells}
     labels = place_labels(
         tree,
-        covers | {CELLS: cells},
+        sought,
         titles=_title_labels(taxonomy),
         rng=np.random.default_rng([seed, 0, _LABELS]),
         n_permutations=settings.n_permutations,
         progress=lambda n_done, n_all: say(0.5 + 0.1 * n_done / n_all),
     )
-    enriched = find_enriched_nodes(tree, covers | {CELLS: cells})
+    enriched = find_enriched_nodes(tree, sought)
     papers: tuple[PaperDisagreement, ...] = ()
     trees = None
     if len(keys) >= _FEWEST_FOR_TREES:
@@ -177,6 +184,12 @@ def crosscheck(
     return Crosscheck(
         n_papers=len(keys),
         unfiled_keys=unfiled,
+        tree=tree,
+        members={
+            (axis, label): cover.papers_in(label)
+            for axis, cover in sought.items()
+            for label in cover.group_names
+        },
         axes=axes,
         overlaps=overlaps,
         labels=labels,

@@ -1,16 +1,19 @@
 """The contingency heat map: numbers, shades and labels in their own cells."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from examples import clipped, drawn_texts, overlapping
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
 
 from survey_tools.clusters import Cluster
-from survey_tools.crosscheck.axes import AxisCrosscheck, crosscheck
-from survey_tools.figures.contingency import draw_contingency
+from survey_tools.crosscheck.axes import AxisCrosscheck, compare_axes
+from survey_tools.figures.contingency import draw_contingency, draw_residuals
 from survey_tools.partition import Partition
 from survey_tools.settings import CrosscheckSettings
 from survey_tools.taxonomy import Taxonomy
@@ -21,7 +24,8 @@ GROUP_OF = {"a": "C1", "b": "C1", "c": "C1", "d": "C2", "e": "C2"}
 
 def check(taxonomy: Taxonomy) -> tuple[AxisCrosscheck, ...]:
     settings = CrosscheckSettings(n_permutations=0, n_resamples=0)
-    return crosscheck(Partition.from_mapping(GROUP_OF), taxonomy, settings, seed=0).axes
+    clusters = Partition.from_mapping({key: GROUP_OF[key] for key in taxonomy.filed_keys})
+    return compare_axes(clusters, taxonomy, settings, seed=0)
 
 
 def describe(terms: Sequence[str]) -> list[Cluster]:
@@ -39,6 +43,13 @@ def describe(terms: Sequence[str]) -> list[Cluster]:
             )
         )
     return found
+
+
+def with_striking_counts(axis: AxisCrosscheck) -> AxisCrosscheck:
+    """Give an axis as many papers as make wide numbers and striking residuals."""
+    table = np.zeros_like(axis.contingency)
+    table[0, 0], table[-1, -1] = 400, 388
+    return replace(axis, contingency=table, cluster_sizes=np.array([400, 400]))
 
 
 @pytest.fixture(scope="session")
@@ -114,8 +125,13 @@ def test_nothing_is_clipped_and_nothing_overlaps(
     """Row labels, column labels, titles and the bar's title all have room."""
     taxonomy = label_papers(labels, axis="an axis with $x$ in a rather long title")
     *axes, cells = check(taxonomy)
-    for drawn in (axes, [cells]):
-        figure = draw_contingency(drawn, describe(terms))
+    for drawn, draw in (
+        (axes, draw_contingency),
+        ([cells], draw_contingency),
+        (axes, draw_residuals),
+        ([with_striking_counts(cells)], draw_residuals),
+    ):
+        figure = draw(drawn, describe(terms))
         texts = drawn_texts(figure)
         assert clipped(figure) == []
         assert overlapping(texts) == []
@@ -155,3 +171,70 @@ def test_the_bundled_survey_is_drawn_without_clipping_or_overlap(mim_result: Any
         assert overlapping(drawn_texts(figure)) == []
         n_written = [sum(int(t.get_text()) for t in ax.texts) for ax in figure.axes[: len(drawn)]]
         assert n_written == [int(axis.contingency.sum()) for axis in drawn]
+
+
+def test_residuals_are_written_as_found_over_expected(
+    label_papers: Callable[..., Taxonomy],
+) -> None:
+    """A cell says papers found and expected; without a paper it is blank, unless many are missing.
+
+    Of 20 + 20 papers 18 carry red, all of C1: 9 are expected in each cluster, which is
+    9 / sqrt(9 * 1/2 * 22/40) = 5.7 standard deviations off. One of C2 carries green: 0.5 are
+    expected, 1.0 standard deviation off.
+    """
+    axis = check(label_papers(["red", "green"]))[0]
+    table = np.array([[18, 0, 2], [0, 1, 19]])
+    axis = replace(axis, contingency=table, cluster_sizes=np.array([20, 20]))
+    ax = draw_residuals([axis], describe(["pixel"])).axes[0]
+    written = {
+        (int(text.get_position()[0]), int(text.get_position()[1])): text for text in ax.texts
+    }
+    assert {place: text.get_text() for place, text in written.items()} == {
+        (0, 0): "18 / 9.0",
+        (0, 1): "0 / 9.0",
+        (1, 1): "1 / 0.5",
+        (2, 0): "2 / 10.5",
+        (2, 1): "19 / 10.5",
+    }
+    (mesh,) = ax.collections
+    assert isinstance(mesh, QuadMesh)
+    shades = np.asarray(mesh.get_array()).reshape(2, 3)
+    np.testing.assert_allclose(shades[:, 0], np.array([1, -1]) * 9 / np.sqrt(9 * 0.5 * 22 / 40))
+
+
+def test_striking_cells_are_bold_and_outlined(label_papers: Callable[..., Taxonomy]) -> None:
+    """Colour is not alone: beyond 3 standard deviations a cell has a rim and bold numbers."""
+    axis = check(label_papers(["red", "green"]))[0]
+    table = np.array([[18, 0, 2], [0, 1, 19]])
+    axis = replace(axis, contingency=table, cluster_sizes=np.array([20, 20]))
+    ax = draw_residuals([axis], describe([])).axes[0]
+    outlined = {patch.get_xy() for patch in ax.patches if isinstance(patch, Rectangle)}
+    bold = {
+        (int(text.get_position()[0]), int(text.get_position()[1]))
+        for text in ax.texts
+        if text.get_fontweight() == "bold"
+    }
+    assert outlined == bold == {(0, 0), (0, 1), (2, 0), (2, 1)}
+
+
+def test_no_residual_is_white_and_the_colours_are_symmetric(
+    label_papers: Callable[..., Taxonomy],
+) -> None:
+    """More papers than expected are blue, fewer orange, on one scale for all axes and surveys."""
+    axis = check(label_papers(["red", "green", "blue"]))[0]
+    (mesh,) = draw_residuals([axis], describe([])).axes[0].collections
+    low, high = mesh.get_clim()
+    assert (low, high) == (-6.0, 6.0)
+    np.testing.assert_allclose(mesh.to_rgba(np.array([0.0]))[0][:3], 1.0, atol=0.01)
+    few, many = mesh.to_rgba(np.array([-9.0, 9.0]))[:, :3]
+    np.testing.assert_allclose(few, to_rgb("#D55E00"), atol=0.01)
+    np.testing.assert_allclose(many, to_rgb("#0072B2"), atol=0.01)
+
+
+def test_the_note_says_what_bold_and_blank_mean(label_papers: Callable[..., Taxonomy]) -> None:
+    """The residuals' figure explains its marks, the table of counts has none to explain."""
+    axes = check(label_papers(["red"]))[:1]
+    texts = " ".join(t.get_text() for t in draw_residuals(axes, describe([])).texts).split()
+    assert "Bold and outlined: more than 3 standard deviations off" in " ".join(texts)
+    counts = " ".join(t.get_text() for t in draw_contingency(axes, describe([])).texts)
+    assert "Bold" not in counts

@@ -1,0 +1,257 @@
+"""Annotators: who is compared on which papers, and where they disagree."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from survey_tools.corpus import Corpus
+from survey_tools.crosscheck.annotators import AnnotatorComparison, compare_annotators
+from survey_tools.crosscheck.filings import Filing, join_keys, split_annotators
+from survey_tools.documents import parse_yaml
+from survey_tools.errors import ParameterError
+from survey_tools.paper import Paper
+from survey_tools.taxonomy import parse_taxonomy
+
+AXES = {"hidden": ["pixels", "patches"], "learnt": ["contributes"]}
+Filed = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+def filing(name: str, filed: Filed, axes: Mapping[str, Sequence[str]] = AXES) -> Filing:
+    """File papers: paper -> axis -> labels."""
+    content = {
+        "axes": {
+            axis: {"labels": {label: {} for label in labels}} for axis, labels in axes.items()
+        },
+        "papers": filed,
+    }
+    document = parse_yaml(json.dumps(content).encode(), source=f"{name}.yaml")
+    return Filing(name=name, taxonomy=parse_taxonomy(document), corpus=None)
+
+
+def compare(*filings: Filing) -> AnnotatorComparison:
+    return compare_annotators(filings, seed=1, n_resamples=50, allow_few=True)
+
+
+def values(comparison: AnnotatorComparison) -> dict[str, list[tuple[str, float]]]:
+    """Return names and values of the indices, by axis."""
+    return {
+        axis.name: [(index.name, index.value) for index in axis.agreement.indices]
+        for axis in comparison.axes
+    }
+
+
+ADA = filing(
+    "Ada",
+    {
+        "p1": {"hidden": ["pixels"]},
+        "p2": {"hidden": ["pixels", "patches"]},
+        "p3": {"learnt": ["contributes"]},
+        "p4": {"hidden": ["patches"], "learnt": ["contributes"]},
+        "p5": {},
+    },
+)
+BO = filing(
+    "Bo",
+    {
+        "p4": {"hidden": ["patches"]},
+        "p3": {"learnt": ["contributes"]},
+        "p2": {"hidden": ["patches"]},
+        "p1": {"hidden": ["pixels"]},
+        "p6": {"hidden": ["pixels"]},
+    },
+)
+
+
+def test_papers_of_all_are_compared_and_others_named() -> None:
+    """In the order of the first annotator, whatever the second one's."""
+    comparison = compare(ADA, BO)
+    assert comparison.names == ("Ada", "Bo")
+    assert comparison.paper_keys == ("p1", "p2", "p3", "p4")
+    assert comparison.missing == {"Ada": ("p6",), "Bo": ("p5",)}
+    assert [axis.name for axis in comparison.axes] == ["hidden", "learnt", "combined cells"]
+    assert {axis.agreement.n_papers for axis in comparison.axes} == {4}
+
+
+def test_disagreements_are_listed_by_paper_and_axis() -> None:
+    """With the labels of both; combined cells follow from the axes and are not listed."""
+    comparison = compare(ADA, BO)
+    assert [(d.paper_key, d.axis, d.labels) for d in comparison.disagreements] == [
+        ("p2", "hidden", (("pixels", "patches"), ("patches",))),
+        ("p4", "learnt", (("contributes",), ())),
+    ]
+    assert [axis.n_equal for axis in comparison.axes] == [3, 3, 2]
+
+
+def test_kappa_of_two_is_worked_out_by_hand() -> None:
+    """Label sets are categories, and none at all is one of them.
+
+    hidden: 3 of 4 alike. Ada has pixels, both, none, patches once each; Bo has patches twice,
+    pixels and none once. By chance (1*1 + 1*0 + 1*1 + 1*2) / 16 = 1/4, so kappa is
+    (3/4 - 1/4) / (3/4) = 2/3. learnt: 3 of 4 alike, 2 and 1 with it: by chance
+    (2*1 + 2*3) / 16 = 1/2, kappa 1/2. Cells: Ada's four differ; Bo has patches twice:
+    2 of 4 alike, by chance (1 + 0 + 1 + 0) / 16, kappa (1/2 - 1/8) / (7/8) = 3/7.
+    """
+    cohen = {name: indices[0] for name, indices in values(compare(ADA, BO)).items()}
+    assert all(name.startswith("Cohen") for name, _ in cohen.values())
+    assert cohen["hidden"][1] == pytest.approx(2 / 3)
+    assert cohen["learnt"][1] == pytest.approx(1 / 2)
+    assert cohen["combined cells"][1] == pytest.approx(3 / 7)
+
+
+def test_order_of_annotators_and_papers_moves_no_value() -> None:
+    """Agreement has no first and second."""
+    once, again = values(compare(ADA, BO)), values(compare(BO, ADA))
+    for axis, indices in once.items():
+        assert dict(again[axis]) == pytest.approx(dict(indices))
+
+
+def test_names_of_labels_play_no_role() -> None:
+    """Relabelled alike on both sides."""
+    axes = {"hidden": ["u", "v"], "learnt": ["w"]}
+    new = {"pixels": "v", "patches": "u", "contributes": "w"}
+    renamed = []
+    for one in (ADA, BO):
+        filed = {
+            key: {
+                axis: [new[label] for label in one.taxonomy.label_sets(axis)[key]] for axis in AXES
+            }
+            for key in one.taxonomy.filed_keys
+        }
+        renamed.append(filing(one.name, filed, axes))
+    once, again = values(compare(ADA, BO)), values(compare(*renamed))
+    for axis, indices in once.items():
+        assert dict(again[axis]) == pytest.approx(dict(indices))
+
+
+def test_three_annotators_share_the_papers_of_all() -> None:
+    """Fleiss and Krippendorff remain; Cohen is for two."""
+    cy = filing("Cy", {"p1": {"hidden": ["pixels"]}, "p2": {}, "p4": {"hidden": ["patches"]}})
+    comparison = compare(ADA, BO, cy)
+    assert comparison.paper_keys == ("p1", "p2", "p4")
+    assert comparison.missing["Cy"] == ("p3", "p5", "p6")
+    assert comparison.axes[0].agreement.n_annotators == 3
+    names = [name for name, _ in values(comparison)["hidden"]]
+    assert names
+    assert not any(name.startswith("Cohen") for name in names)
+    assert comparison.disagreements[0].labels == (("pixels", "patches"), ("patches",), ())
+
+
+def test_axes_and_labels_of_some_are_named() -> None:
+    """Such an axis is left out, such a label counts as one that the others did not give."""
+    cy = filing(
+        "Cy",
+        {"p1": {"hidden": ["views"], "why": ["speed"]}, "p2": {"hidden": ["patches"]}},
+        {"hidden": ["patches", "views"], "why": ["speed"]},
+    )
+    comparison = compare(ADA, cy)
+    assert [axis.name for axis in comparison.axes] == ["hidden", "combined cells"]
+    assert comparison.axes_apart == {"learnt": ("Ada",), "why": ("Cy",)}
+    assert comparison.labels_apart == {("hidden", "pixels"): ("Ada",), ("hidden", "views"): ("Cy",)}
+    assert comparison.disagreements[0].labels == (("pixels",), ("views",))
+
+
+def test_too_few_papers_are_refused_with_their_number() -> None:
+    """Unless asked for; with none in common there is nothing to ask for."""
+    with pytest.raises(ParameterError, match=r"^4 papers in common \(Ada files 5, Bo files 5\)"):
+        compare_annotators([ADA, BO], seed=0)
+    with pytest.raises(ParameterError, match=r"Ada lacks p6; Bo lacks p5; --few goes on"):
+        compare_annotators([ADA, BO], seed=0)
+    other = filing("Cy", {"q": {}})
+    with pytest.raises(ParameterError, match=r"^0 papers in common .* lacks q; .*p5$"):
+        compare(ADA, other)
+    with pytest.raises(ParameterError, match="1 filing arrived"):
+        compare(ADA)
+    with pytest.raises(ParameterError, match="Ada arrived twice"):
+        compare(ADA, ADA)
+
+
+def test_annotators_of_one_file_are_parted_by_their_labels() -> None:
+    """A paper without label is the file's annotator's; a label may stand there once for each."""
+    text = """\
+annotator: Ada
+axes:
+  hidden: {labels: {pixels: {}, patches: {}}}
+  learnt: {labels: {contributes: {}}}
+papers:
+  p1: {hidden: [pixels, {label: pixels, annotator: Bo}]}
+  p2: {hidden: [{label: patches, annotator: Bo}], learnt: [contributes]}
+  p3: {hidden: [pixels]}
+  p4: {}
+  p5: {learnt: [{label: contributes, annotator: Bo}]}
+"""
+    taxonomy = parse_taxonomy(parse_yaml(text.encode(), source="t.yaml"))
+    whole = Filing(name="t.yaml", taxonomy=taxonomy, corpus=None)
+    ada, bo = split_annotators(whole)
+    assert (ada.name, ada.taxonomy.filed_keys) == ("Ada", ("p1", "p2", "p3", "p4"))
+    assert (bo.name, bo.taxonomy.filed_keys) == ("Bo", ("p1", "p2", "p5"))
+    assert bo.taxonomy.label_sets("hidden") == {"p1": ("pixels",), "p2": ("patches",), "p5": ()}
+    comparison = compare(ada, bo)
+    assert [(d.paper_key, d.axis) for d in comparison.disagreements] == [
+        ("p2", "hidden"),
+        ("p2", "learnt"),
+    ]
+    unowned = replace(whole, taxonomy=replace(taxonomy, annotator=None))
+    assert [f.taxonomy.filed_keys for f in split_annotators(unowned)] == [
+        ("p1", "p2", "p3"),
+        ("p1", "p2", "p5"),
+    ]
+
+
+def with_papers(name: str, papers: Sequence[Paper]) -> Filing:
+    """File every paper under the label of its first letter's place."""
+    filed = {paper.key: {"hidden": ["pixels"]} for paper in papers}
+    return replace(filing(name, filed), corpus=Corpus(tuple(papers)))
+
+
+def test_papers_of_two_surveys_get_the_keys_of_the_first() -> None:
+    """By key, arXiv id, DOI, title, the surer one where two match one."""
+    first = with_papers(
+        "A",
+        [
+            Paper(key="a", title="One of a kind", arxiv_id="2101.00001"),
+            Paper(key="b", title="Two of a kind", doi="10.1000/B"),
+            Paper(key="c", title="Three of a kind"),
+            Paper(key="d", title="Four of a kind", arxiv_id="2101.00004"),
+        ],
+    )
+    second = with_papers(
+        "B",
+        [
+            Paper(key="x", title="Renamed since", arxiv_id="2101.00001v2"),
+            Paper(key="y", title="Renamed too", doi="10.1000/b"),
+            Paper(key="z", title="Three of a kind!"),
+            Paper(key="c", title="Three of a kind"),
+            Paper(key="d", title="Another", arxiv_id="2202.00001"),
+            Paper(key="w", title="Unheard of"),
+        ],
+    )
+    joined = join_keys([first, second])
+    assert joined[0] == first
+    # z is c's double, and d is another paper of that key
+    assert joined[1].taxonomy.filed_keys == ("a", "b", "z", "c", "d (B)", "w")
+    assert {a.paper_key for a in joined[1].taxonomy.assignments} == {*joined[1].taxonomy.filed_keys}
+    assert joined[1].corpus is not None
+    assert joined[1].corpus["a"].title == "Renamed since"
+    comparison = compare(*joined)
+    assert comparison.paper_keys == ("a", "b", "c")
+    assert comparison.missing == {"A": ("z", "d (B)", "w"), "B": ("d",)}
+
+
+def test_filings_without_papers_keep_their_keys() -> None:
+    """They are taken for keys of the survey that is known."""
+    known = with_papers("A", [Paper(key="p1", title="One"), Paper(key="p2", title="Two")])
+    assert join_keys([ADA, known]) == (ADA, known)
+    assert join_keys([ADA, BO]) == (ADA, BO)
+
+
+def test_titles_of_the_first_survey_are_shown() -> None:
+    """A disagreement names the paper as a reader knows it."""
+    papers = [Paper(key="p1", title="One"), Paper(key="p2", title="Two")]
+    ours = replace(
+        filing("A", {"p1": {"hidden": ["pixels"]}, "p2": {}}), corpus=Corpus(tuple(papers))
+    )
+    theirs = filing("B", {"p1": {}, "p2": {}})
+    (found,) = compare(theirs, ours).disagreements
+    assert (found.title, found.labels) == ("One", ((), ("pixels",)))
