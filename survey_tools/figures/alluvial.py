@@ -30,6 +30,7 @@ _SIZE_PT = 7.0
 _TITLE_PT = 8.0
 _MARGIN_PT = 12.0
 _TEXT_PT = 165.0  # longest text beside a node before it wraps
+_SHARES = tuple(np.linspace(0.4, 1.0, 13).tolist())  # of that, to wrap into even lines
 _BETWEEN_PT = 230.0  # width of the ribbons
 _NODE_PT = 7.0  # width of a node
 _TEXT_GAP_PT = 4.0
@@ -90,10 +91,10 @@ def layout_alluvial(axis: AxisCrosscheck, clusters: Sequence[Cluster]) -> Alluvi
     written = _write_clusters(axis, clusters)
     blocks = (
         [
-            wrap(f"{i}. {axis.column_titles[j]} ({totals[0][j]:,})", _TEXT_PT, _SIZE_PT)
+            _wrap_evenly(f"{i}. {axis.column_titles[j]} ({totals[0][j]:,})")
             for i, j in enumerate(columns, start=1)
         ],
-        [wrap(written[i], _TEXT_PT, _SIZE_PT) for i in rows],
+        [_wrap_evenly(written[i]) for i in rows],
     )
     unit = float(np.clip(_PER_PAPER_PT * table.sum(), _LEAST_PT, _MOST_PT)) / int(table.sum())
     thick = tuple(unit * total[order] for total, order in zip(totals, (columns, rows), strict=True))
@@ -185,6 +186,16 @@ def _write_clusters(axis: AxisCrosscheck, clusters: Sequence[Cluster]) -> list[s
         terms = clean(", ".join(term for term, _ in scored))
         texts.append(f"{name} ({size:,}): {terms}" if terms else f"{name} ({size:,})")
     return texts
+
+
+def _wrap_evenly(text: str) -> tuple[str, ...]:
+    """Wrap a text into lines of about one width, so that no number stands alone below it."""
+    lines = wrap(text, _TEXT_PT, _SIZE_PT)
+    for share in _SHARES if len(lines) > 1 else ():
+        even = wrap(text, share * _TEXT_PT, _SIZE_PT)
+        if len(even) == len(lines) and " ".join(even) == " ".join(lines):  # the same words
+            return even
+    return lines
 
 
 def _wrap_heads(axis: AxisCrosscheck) -> list[tuple[tuple[str, ...], float]]:

@@ -55,9 +55,7 @@ def draw_crosscheck(
     if crosscheck.trees is not None:
         if len(crosscheck.trees.cuts.n_clusters):
             drawn["bk-curve"] = [
-                draw_bk_curve(
-                    crosscheck.trees.cuts, left_title=_LABEL_TREE, right_title=_TEXT_TREE
-                )
+                draw_bk_curve(crosscheck.trees.cuts, left_title=_LABEL_TREE, right_title=_TEXT_TREE)
             ]
         drawn["tanglegram"] = draw_tanglegram(
             crosscheck.trees.untangled,
@@ -65,6 +63,6 @@ def draw_crosscheck(
             settings,
             left_title=_LABEL_TREE,
             right_title=_TEXT_TREE,
-            clusters=partition.restrict(crosscheck.tree.paper_keys),
+            clusters=partition,
         )
     return drawn

@@ -124,8 +124,8 @@ def layout_label_places(
     Raises
     ------
     ParameterError
-        If there is no label, a label has no papers in ``members``, a place is not of this
-        tree, or the page is too narrow.
+        If there is no label, a label has no papers in ``members``, or a place is not of this
+        tree.
     """
     _check_places(tree, places, members)
     size = settings.font_size_pt

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from survey_tools.crosscheck.labels import LabelPlace
-from survey_tools.errors import ParameterError
 from survey_tools.figures.height_axis import HeightAxis
 from survey_tools.figures.pages import MARGIN_PT, PAD_PT
 from survey_tools.figures.sheet import PlacedText
@@ -99,36 +98,29 @@ def divide_label_page(
 ) -> LabelColumns:
     """Divide the width of the page between the leaves and the table at their right.
 
-    Raises
-    ------
-    ParameterError
-        If the page is too narrow.
+    A page too narrow for the numbers beside titles and leaves is made wider than the settings
+    say.
     """
     size = settings.font_size_pt
-    width = settings.width_mm * POINTS_PER_MM
-    inner = width - 2 * MARGIN_PT
+    inner = settings.width_mm * POINTS_PER_MM - 2 * MARGIN_PT
     cells = [write_numbers(place, alpha) for group in groups for place in group.places]
     columns = zip(_HEADS, *cells, strict=True)
     widths = [max(text_width(text, size) for text in column) for column in columns]
     titles = [title for written in write_titles(groups) for title in written]
     titles += ["label (papers)", *(group.heading for group in groups)]
     longest = max(text_width(title, size) for title in titles) + 1.0
+    ruler = max(text_width(f"{tick:g}", size) for tick in axis.ticks) + _TICK_PT + 1.5
+    fixed = ruler + PAD_PT + _GAP_PT + sum(widths) + _GAP_PT * len(widths)
+    inner = max(inner, fixed / (1.0 - _LEAST_STRIP - _LEAST_TITLE))
+    width = inner + 2 * MARGIN_PT
+    title_width = min(longest, max(inner * (1.0 - _STRIP) - fixed, _LEAST_TITLE * inner))
     rights = []
     right = width - MARGIN_PT
     for column_width in reversed(widths):
         rights.append(right)
         right -= column_width + _GAP_PT
-    ruler = max(text_width(f"{tick:g}", size) for tick in axis.ticks) + _TICK_PT + 1.5
-    strip_x = MARGIN_PT + ruler + PAD_PT
-    free = right - strip_x - _GAP_PT
-    title_width = min(longest, max(free - _STRIP * inner, _LEAST_TITLE * inner))
     title_x = right - title_width
-    strip = (strip_x, title_x - _GAP_PT)
-    if strip[1] - strip[0] < _LEAST_STRIP * inner:
-        raise ParameterError(
-            f"a page {settings.width_mm:g} mm wide leaves no room for the leaves beside the table "
-            f"of labels at {size:g} points; use a wider page or smaller text"
-        )
+    strip = (MARGIN_PT + ruler + PAD_PT, title_x - _GAP_PT)
     return LabelColumns(
         width=width,
         ruler_x=MARGIN_PT + ruler,

@@ -30,10 +30,9 @@ from survey_tools.figures.style import (
     PALETTE,
     POINTS_PER_MM,
     figure_style,
-    shorten,
     wrap,
 )
-from survey_tools.figures.tanglegram_page import divide_tanglegram
+from survey_tools.figures.tanglegram_page import cut_label, divide_tanglegram
 from survey_tools.figures.tanglegram_side import Side, lay_out_side, mirror
 from survey_tools.partition import Partition
 from survey_tools.settings import FigureSettings
@@ -131,7 +130,7 @@ def layout_tanglegram(
     grid = divide_tanglegram(texts, names, settings, top=top)
     labels = {}
     if grid.label_width:
-        labels = {key: shorten(text, grid.label_width, size) for key, text in texts.items()}
+        labels = {key: cut_label(text, grid.label_width, size) for key, text in texts.items()}
     left = lay_out_side(untangled.left, labels, clusters, grid, size, gid="left")
     right = lay_out_side(untangled.right, labels, clusters, grid, size, gid="right")
     right = mirror(right, grid.width)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from survey_tools.errors import ParameterError
 from survey_tools.figures.leaf_bars import BAR_PT
 from survey_tools.figures.pages import MARGIN_PT, PAD_PT
-from survey_tools.figures.style import POINTS_PER_MM, text_width
+from survey_tools.figures.style import POINTS_PER_MM, clean, text_width
 from survey_tools.settings import FigureSettings
 
-__all__ = ["ROW_EMS", "TanglegramGrid", "divide_tanglegram"]
+__all__ = ["ROW_EMS", "TanglegramGrid", "cut_label", "divide_tanglegram"]
 
 ROW_EMS = 1.35  # height of a labelled leaf, in font sizes
 _MOST_LABELLED = 400  # papers: a page of about 1.25 m, beyond which no one follows a line
@@ -56,6 +56,19 @@ class TanglegramGrid:
     label_width: float
 
 
+def cut_label(text: str, width_pt: float, size_pt: float) -> str:
+    """Cut a text that is wider than ``width_pt`` at any character, with an ellipsis.
+
+    Cut at words, a column this narrow would show many titles by the same one or two words.
+    """
+    text = clean(text)
+    if text_width(text, size_pt) <= width_pt:
+        return text
+    ends = np.cumsum([text_width(character, size_pt) for character in text])
+    n_kept = int(np.searchsorted(ends, width_pt - text_width("…", size_pt), side="right"))
+    return f"{text[:n_kept].rstrip(' ,:;')}…"
+
+
 def divide_tanglegram(
     labels: Mapping[str, str],
     cluster_names: Sequence[str],
@@ -96,7 +109,7 @@ def divide_tanglegram(
         label = 0.0
     leader = 0.0 if label or not cluster_names else _LEADER_PT
     tree = min(half - label - leader, (_MOST_TREE if label else _LONE_TREE) * inner)
-    if tree < (_TREE if label else _LEAST_LONE_TREE) * inner:
+    if not label and tree < _LEAST_LONE_TREE * inner:
         raise ParameterError(
             f"a page {settings.width_mm:g} mm wide leaves no room for two trees beside the names "
             f"of clusters at {size:g} points; use a wider page or smaller text"
