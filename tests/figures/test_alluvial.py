@@ -146,10 +146,10 @@ def test_labels_and_clusters_are_named_with_their_papers(make_axis: AxisBuilder)
 def test_wrapped_labels_have_even_lines(make_axis: AxisBuilder) -> None:
     """The number of papers does not stand alone below a label that just fills its line."""
     title = "Objective functions + Model architectures"
-    layout = layout_alluvial(make_axis([[3, 2]], titles=[title, "b" * 34]), [])
+    layout = layout_alluvial(make_axis([[3, 2]], titles=[title, f"xxx {'x' * 35} xxx"]), [])
     labels = [text.lines for text in layout.texts if text.align == "right"]
     assert ("1. Objective functions +", "Model architectures (3)") in labels
-    assert (f"2. {'b' * 34}", "(2)") in labels  # no word is split for it
+    assert ("2. xxx", "x" * 35, "xxx (2)") in labels  # no word is split for it
 
 
 def test_the_caption_says_when_papers_count_several_times(make_axis: AxisBuilder) -> None:
