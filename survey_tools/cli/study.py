@@ -1,5 +1,6 @@
 """The commands that read a survey folder and write an output folder."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -289,12 +290,14 @@ def _execute(
     *,
     quiet: bool,
 ) -> None:
+    gc.set_threshold(50_000, 20, 20)  # the default looks through all objects too often: 10 %
     shares = _LARGE_SHARES if _is_large(survey) else _STAGE_SHARES
     with log_to_stderr(quiet=quiet), _progress(shares, is_shown=_has_terminal(quiet)) as progress:
         from survey_tools.errors import count
         from survey_tools.run import run_study
         from survey_tools.study import bundled_survey
 
+        gc.freeze()  # what the libraries hold stays
         folder = survey or bundled_survey()
         target = out or _default_target(folder)
         result = run_study(folder, target, command=command, overrides=overrides, progress=progress)

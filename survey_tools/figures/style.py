@@ -46,6 +46,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#1a1a1a"
 MUTED = "#8c8c8c"
 _MOST_PIXELS = 2**16 - 1  # width or height of an Agg canvas
+_PNG_OPTIONS = {"compress_level": 3}  # a tenth larger than by default, encoded in half the time
 _MEASURED_PT = 10.0  # widths grow in proportion to the text size
 
 _SVG_FONT = "font-family: 'DejaVu Sans'"
@@ -195,7 +196,9 @@ def save_figure(
             with figure_style(salt=stem), _told_once(stem):
                 page.set_dpi(_possible_dpi(page, settings.png_dpi, stem))
                 canvas: Any = FigureCanvasAgg(page)
-                canvas.print_png(str(written[-1]), metadata={"Software": None})
+                canvas.print_png(
+                    str(written[-1]), metadata={"Software": None}, pil_kwargs=_PNG_OPTIONS
+                )
                 page.set_dpi(POINTS_PER_INCH)
     return written
 
