@@ -13,6 +13,7 @@ References
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster import hierarchy
 
 from survey_tools.agreement.patterns import Patterns
 from survey_tools.cover import Cover
@@ -111,9 +112,9 @@ def compare_hierarchies(
 ) -> float:
     """Compare two sides of which each may be a tree, matched by paper key.
 
-    Every inner node of a tree is a group, which the walker chooses by a weight of
-    ``exp(r * level)``; the level is 0 at the root and 1 - height / height of the root elsewhere,
-    so that low nodes are strong for positive ``r`` and high ones for negative.
+    Every inner node of a tree is a group, tied merges together one; the walker chooses it by a
+    weight of ``exp(r * level)``; the level is 0 at the root and 1 - height / height of the root
+    elsewhere, so that low nodes are strong for positive ``r`` and high ones for negative.
 
     Parameters
     ----------
@@ -130,8 +131,13 @@ def compare_hierarchies(
     Raises
     ------
     ParameterError
-        If the sides hold different papers, or more than 2,000.
+        If the sides hold different papers, or more than 2,000; if ``r`` is not finite or ``alpha``
+        not between 0 and 1.
     """
+    if not np.isfinite(r) or not 0 < alpha < 1:
+        raise ParameterError(
+            f"r is {r} and alpha {alpha}; give r a finite number, alpha one between 0 and 1"
+        )
     keys = sorted(a.paper_keys)
     if unlike := sorted(set(keys) ^ set(b.paper_keys)):
         raise ParameterError(f"the two sides hold different papers: {abbreviate(unlike)}")
@@ -146,16 +152,22 @@ def _visit(side: Tree | Cover, keys: list[str], r: float, alpha: float) -> NDArr
     """Personalised PageRank from every paper to every other, shape (n_papers, n_papers)."""
     if isinstance(side, Cover):
         members = side.restrict(keys).members.astype(np.float64)
-        weights = np.ones(members.shape[1])
+        shares = members
     else:
         n = side.n_papers
         place = side.starts[[side.leaf(key) for key in keys]]
-        first, size = side.starts[n:], side.sizes[n:]
+        # a merge counts as made at the height of the highest one below it; one that its parent
+        # ties with is part of that, so that the order of tied merges plays no role
+        heights = hierarchy.maxdists(side.to_linkage())
+        is_group = np.append(heights[side.parents[n:-1] - n] > heights[:-1], True)
+        first, size = side.starts[n:][is_group], side.sizes[n:][is_group]
         members = ((place[:, None] >= first) & (place[:, None] < first + size)).astype(np.float64)
-        top = side.heights.max() or 1.0
-        weights = np.exp(r * (1.0 - side.heights / top))
+        levels = 1.0 - heights[is_group] / (heights[-1] or 1.0)
+        levels[-1] = 0.0  # also of a root at height 0
+        exponents = np.where(members > 0, r * levels, -np.inf)
+        # relative to a paper's heaviest: only proportions count, and none may over- or underflow
+        shares = np.exp(exponents - exponents.max(axis=1, keepdims=True))
     n_papers = members.sum(axis=0)
-    shares = members * weights
     of_paper = shares.sum(axis=1, keepdims=True)
     has_group = of_paper[:, 0] > 0
     shares = np.divide(shares, of_paper, out=np.zeros(shares.shape), where=of_paper > 0)

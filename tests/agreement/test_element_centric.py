@@ -93,3 +93,21 @@ def test_other_papers_and_too_many_are_refused() -> None:
     )
     with pytest.raises(ParameterError, match="2001 papers are more than 2,000"):
         compare_hierarchies(large, large)
+
+
+@pytest.mark.parametrize("height", [0.0, 1.0])
+def test_tied_merges_are_one_group(height: float) -> None:
+    """A tree equals one whose tied merges stand in another order."""
+    orders = ([[0, 1], [4, 2], [5, 3]], [[2, 3], [4, 1], [5, 0]])
+    sides = [
+        Tree(paper_keys=tuple("abcd"), children=np.array(o), heights=np.full(3, height))
+        for o in orders
+    ]
+    assert compare_hierarchies(*sides) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("options", [{"alpha": 0.0}, {"alpha": 1.0}, {"r": float("nan")}])
+def test_options_without_meaning_are_refused(options: dict[str, float]) -> None:
+    """They gave NaN, or 1 for any two trees."""
+    with pytest.raises(ParameterError):
+        compare_hierarchies(make_tree(5, 0), make_tree(5, 1), **options)
