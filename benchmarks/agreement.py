@@ -48,7 +48,7 @@ for point in range(2_000):
     node = leaves[0]
     for leaf in leaves[1:]:
         children.append((node, leaf))
-        heights.append(1e-9)
+        heights.append(1e-9 * (len(heights) + 1))  # no ties: 19,999 nodes
         node = n + len(children) - 1
     roots.append(node)
 for first, second, height, _ in matrix:

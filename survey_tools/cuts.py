@@ -22,6 +22,8 @@ __all__ = [
     "cut_by_inconsistency",
     "cut_by_settings",
     "cut_by_silhouette",
+    "cut_into_at_most",
+    "find_ceilings",
     "find_finest_cut",
 ]
 
@@ -116,7 +118,7 @@ def cut(tree: Tree, n_clusters: int) -> Partition:
     n = tree.n_papers
     if not 1 <= n_clusters <= n:
         raise ParameterError(f"{n_clusters} clusters asked of {n} papers; 1 to {n} are possible")
-    ceilings = _ceilings(tree)
+    ceilings = find_ceilings(tree)
     ceiling = np.sort(ceilings)
     n_merges = n - n_clusters
     if 0 < n_merges < n - 1 and ceiling[n_merges - 1] == ceiling[n_merges]:
@@ -132,9 +134,25 @@ def cut(tree: Tree, n_clusters: int) -> Partition:
     return _flatten(tree, ceilings <= threshold)
 
 
+def cut_into_at_most(tree: Tree, n_clusters: int) -> Partition:
+    """Cut the tree into a number of clusters, or the most below it that tied merges allow.
+
+    Raises
+    ------
+    ParameterError
+        If fewer clusters than 1 are asked.
+    """
+    if n_clusters < 1:
+        raise ParameterError(f"{n_clusters} clusters asked; 1 or more are possible")
+    ceilings = find_ceilings(tree)
+    n_merges = tree.n_papers - n_clusters
+    threshold = np.sort(ceilings)[n_merges - 1] if n_merges > 0 else -np.inf
+    return _flatten(tree, ceilings <= threshold)
+
+
 def cut_at_height(tree: Tree, height: float) -> Partition:
     """Cut the tree at a merge height: papers merged at or below it stay together."""
-    return _flatten(tree, _ceilings(tree) <= height)
+    return _flatten(tree, find_ceilings(tree) <= height)
 
 
 def cut_by_inconsistency(tree: Tree, threshold: float, *, depth: int = 2) -> Partition:
@@ -250,7 +268,7 @@ def _possible_numbers(
             f"2 to one less than there are papers; " + ("lower fewest" if n > 2 else "add papers")
         )
     n_clusters = np.arange(fewest, min(most, n - 1) + 1)
-    ceiling = np.sort(_ceilings(tree))
+    ceiling = np.sort(find_ceilings(tree))
     gaps = ceiling[n - n_clusters] - ceiling[n - n_clusters - 1]
     is_possible = gaps > 0
     if not is_possible.any():
@@ -261,8 +279,10 @@ def _possible_numbers(
     return n_clusters[is_possible], gaps[is_possible]
 
 
-def _ceilings(tree: Tree) -> NDArray[np.float64]:
+def find_ceilings(tree: Tree) -> NDArray[np.float64]:
     """Return for every merge the greatest height in its sub-tree, shape (n_papers - 1,)."""
+    if (np.diff(tree.heights) >= 0).all():  # no inversion
+        return tree.heights
     return np.asarray(hierarchy.maxdists(tree.to_linkage()))
 
 

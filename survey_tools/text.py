@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,20 +201,30 @@ def _runs(tokens: tuple[str, ...], shortest: int, longest: int) -> Iterator[str]
             yield from map(" ".join, runs)
 
 
-def count_terms(tokens: Tokens, ngram_range: tuple[int, int]) -> Counts:
+def count_terms(tokens: Tokens, settings: TextSettings) -> Counts:
     """Count the n-grams of every paper.
+
+    Runs of characters lie inside a token with a space before and after, as in scikit-learn's
+    ``char_wb``.
 
     Raises
     ------
     ParameterError
         If no paper holds any term.
     """
-    shortest, longest = ngram_range
-    vectoriser = CountVectorizer(
-        analyzer=lambda words: _ngrams(words, shortest, longest), dtype=np.int64
-    )
+    shortest, longest = settings.ngram_range
+    if settings.analyser == "characters":
+        vectoriser = CountVectorizer(
+            analyzer="char_wb", ngram_range=settings.ngram_range, lowercase=False, dtype=np.int64
+        )
+        texts: Iterable[Any] = map(" ".join, tokens.tokens)
+    else:
+        vectoriser = CountVectorizer(
+            analyzer=lambda words: _ngrams(words, shortest, longest), dtype=np.int64
+        )
+        texts = tokens.tokens
     try:
-        matrix = vectoriser.fit_transform(tokens.tokens)
+        matrix = vectoriser.fit_transform(texts)
     except ValueError:  # scikit-learn's "empty vocabulary"
         raise ParameterError(
             f"no term is left in any of the {len(tokens.paper_keys)} papers; "
@@ -374,7 +385,7 @@ def build_features(
     if stop_words is None:
         stop_words = read_stop_words(settings.stop_words, Path())
     tokens = tokenise(corpus.sorted_by_key(), settings, stop_words)
-    counts = count_terms(tokens, settings.ngram_range)
+    counts = count_terms(tokens, settings)
     limited = limit_terms(
         counts,
         min_df=settings.min_df,

@@ -177,7 +177,7 @@ def test_any_documents_equal_sklearn(
 
 def find_untied(corpus: Corpus, options: TextSettings) -> list[int]:
     """Numbers n for which the n-th term is more frequent than the next."""
-    counts = count_terms(tokenise(corpus, options, NONE), options.ngram_range)
+    counts = count_terms(tokenise(corpus, options, NONE), options)
     totals = np.sort(counts.matrix.sum(axis=0))[::-1]
     return [int(i) + 1 for i in np.flatnonzero(totals[:-1] > totals[1:])]
 
@@ -287,7 +287,7 @@ def test_bm25_rows_are_normalised(mim_corpus: Corpus, norm: str, power: int) -> 
 def test_counts_are_left_as_they_were(make_corpus, weighting: str) -> None:
     """Weighting the same counts twice gives the same weights: the counts are not touched."""
     corpus = make_corpus({"a": "mask mask patch", "b": "patch token"})
-    counts = count_terms(tokenise(corpus, TextSettings(), NONE), (1, 1))
+    counts = count_terms(tokenise(corpus, TextSettings(), NONE), TextSettings())
     before = counts.matrix.toarray()
     weight_terms(counts, TextSettings(weighting=weighting))
     assert np.array_equal(counts.matrix.toarray(), before)
@@ -328,17 +328,36 @@ def test_stop_words_go_before_ngrams(make_corpus) -> None:
 def test_ngrams_are_runs_of_tokens(make_corpus) -> None:
     """Each n-gram is a run of consecutive tokens; shorter papers just have fewer."""
     corpus = make_corpus({"a": "mask the patch", "b": "mask"})
-    counts = count_terms(tokenise(corpus, TextSettings(), NONE), (1, 3))
+    counts = count_terms(tokenise(corpus, TextSettings(), NONE), TextSettings(ngram_range=(1, 3)))
     words = ["mask", "the", "patch"]
     runs = {*words, *(" ".join(pair) for pair in pairwise(words)), "mask the patch"}
     assert list(counts.terms) == sorted(runs)
     assert np.diff(counts.matrix.indptr).tolist() == [6, 1]
 
 
+def test_runs_of_characters_are_sklearns_char_wb(mim_corpus: Corpus) -> None:
+    """Runs of characters inside tokens equal CountVectorizer(analyzer="char_wb")."""
+    settings = TextSettings(analyser="characters", ngram_range=(3, 5), stop_words="english")
+    tokens = tokenise(mim_corpus, settings, frozenset({"the"}))
+    counts = count_terms(tokens, settings)
+    vectoriser = CountVectorizer(analyzer="char_wb", ngram_range=(3, 5))
+    expected = vectoriser.fit_transform(" ".join(words) for words in tokens.tokens)
+    assert counts.terms.tolist() == vectoriser.get_feature_names_out().tolist()
+    assert (counts.matrix != expected).nnz == 0
+
+
+def test_runs_of_characters_by_hand(make_corpus) -> None:
+    """A token stands between spaces; a run does not reach into the next token."""
+    corpus = make_corpus({"a": "ab c"})
+    settings = TextSettings(analyser="characters", ngram_range=(3, 3), token_pattern=r"\w+")
+    counts = count_terms(tokenise(corpus, settings, NONE), settings)
+    assert counts.terms.tolist() == [" ab", " c ", "ab "]
+
+
 def test_document_frequency_counts_papers(make_corpus) -> None:
     """A term that stands thrice in one paper has document frequency one."""
     corpus = make_corpus({"a": "mask mask mask", "b": "patch", "c": "patch"})
-    counts = count_terms(tokenise(corpus, TextSettings(), NONE), (1, 1))
+    counts = count_terms(tokenise(corpus, TextSettings(), NONE), TextSettings())
     assert dict(zip(counts.terms, counts.document_frequency, strict=True)) == {
         "mask": 1,
         "patch": 2,
@@ -463,7 +482,7 @@ def test_limits_that_cross_are_refused(make_corpus) -> None:
 def test_limits_are_inclusive(make_corpus) -> None:
     """Terms in 1, 2 and 3 of 4 papers; limits 2 and 0.5 keep the middle one."""
     corpus = make_corpus({"a": "aa bb cc", "b": "bb cc", "c": "cc", "d": "dd"})
-    counts = count_terms(tokenise(corpus, TextSettings(), NONE), (1, 1))
+    counts = count_terms(tokenise(corpus, TextSettings(), NONE), TextSettings())
     assert list(limit_terms(counts, min_df=2, max_df=0.5).terms) == ["bb"]
     assert list(limit_terms(counts, min_df=1, max_df=1).terms) == ["aa", "dd"]
     assert list(limit_terms(counts, min_df=0.5, max_df=1.0).terms) == ["bb", "cc"]

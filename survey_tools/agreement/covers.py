@@ -9,7 +9,7 @@ from survey_tools.agreement.patterns import Patterns, count_tables, find_pattern
 from survey_tools.cover import Cover, align_covers
 from survey_tools.errors import ParameterError
 
-__all__ = ["MOST_CELLS", "compare_covers"]
+__all__ = ["MOST_CELLS", "compare_covers", "count_set_pairs"]
 
 MOST_CELLS = 4000  # pairs of a set of groups of one side and of the other
 _LEAST = {
@@ -23,6 +23,15 @@ _LEAST = {
 _TIE = 1e-12
 
 Tables = NDArray[np.float64]  # (n_tables, n_patterns_a, n_patterns_b)
+
+
+def count_set_pairs(clusters: Cover, classes: Cover) -> int:
+    """Count pairs of a set of groups of one side and of the other, of which 4,000 are allowed.
+
+    A set is what one paper or more are in on its side; `compare_covers` goes by the table of
+    all such pairs, at every relabelling.
+    """
+    return find_patterns(clusters.members).n_patterns * find_patterns(classes.members).n_patterns
 
 
 def compare_covers(
@@ -69,7 +78,7 @@ def compare_covers(
     ------
     ParameterError
         If the covers hold different papers, fewer than two, or more different sets of groups
-        than can be compared (4,000 pairs of sets).
+        than can be compared (4,000 pairs of sets, see `count_set_pairs`).
 
     References
     ----------

@@ -113,8 +113,9 @@ def agree_command(
 ) -> None:
     """Say how far annotators agree, axis by axis, and on which papers they do not.
 
-    Papers are matched by key; between survey folders else by arXiv id, DOI or title. Axes
-    and labels are matched by name.
+    Papers are matched by arXiv id, DOI or title where files of papers are known, and by key where
+    none of these speaks against it; without papers, by key alone. Axes and labels are matched by
+    name.
     """
     with one_line_errors(debug=debug):
         from survey_tools.crosscheck.annotator_tables import write_comparison

@@ -66,7 +66,7 @@ class CountTask:
         terms: tuple[str, ...] = ()
         matrix = sparse.csr_array((len(papers), 0), dtype=np.int64)
         try:
-            counts = count_terms(tokens, self.settings.ngram_range)
+            counts = count_terms(tokens, self.settings)
         except ParameterError:  # no term in this shard; the corpus may have some
             pass
         else:

@@ -8,9 +8,13 @@ from survey_tools.corpus import Corpus
 from survey_tools.documents import read_bytes, read_yaml
 from survey_tools.errors import DataError, ParameterError, count
 from survey_tools.formats.jsonl import parse_papers
-from survey_tools.lint.identity import match_papers
+from survey_tools.formats.references import bare_doi
+from survey_tools.lint.identity import MatchedBy, differ_by_arxiv_id, match_papers
+from survey_tools.lint.titles import find_near_titles
+from survey_tools.paper import Paper
 from survey_tools.settings import SurveySettings
 from survey_tools.taxonomy import Taxonomy, read_taxonomy
+from survey_tools.tex import title_key
 
 __all__ = [
     "Filing",
@@ -22,6 +26,7 @@ __all__ = [
 ]
 
 _SETTINGS_FILE = "survey.yaml"
+_SIGNS: tuple[MatchedBy, ...] = ("arxiv_id", "doi", "title")  # the surest first
 _UNNAMED = "unnamed"  # who gave a label where neither the file nor the entry says so
 
 
@@ -162,10 +167,13 @@ def split_annotators(filing: Filing) -> tuple[Filing, ...]:
 def join_keys(filings: Sequence[Filing]) -> tuple[Filing, ...]:
     """Give the papers of all filings the keys of the first one that knows its papers.
 
-    Papers are matched by key, else arXiv id, DOI, title (`match_papers`). A filing without
-    papers of its own keeps its keys, which are then taken for those of the first. Where two
-    papers of a filing match one, the surer match counts. A paper that matches none keeps its
-    key, with the name of the filing behind it if the key is another paper's.
+    Papers are matched by arXiv id, else by DOI, else by title. A key is what a survey chose, and
+    two surveys may have chosen one for two papers: it counts last, and only where arXiv ids,
+    DOIs and titles do not speak against it; but of several papers with one id or title, the one
+    of the same key counts. Each paper is matched once, by its surest sign. A paper that matches
+    none keeps its key, with the name of the filing behind it if the key is another paper's.
+    Without papers, or without this one, a filing is known by its keys alone, which are taken for
+    those of the first.
     """
     base = next((filing.corpus for filing in filings if filing.corpus is not None), None)
     if base is None:
@@ -178,15 +186,15 @@ def join_keys(filings: Sequence[Filing]) -> tuple[Filing, ...]:
 
 def _with_keys_of(base: Corpus, filing: Filing, corpus: Corpus | None) -> Filing:
     assert corpus is not None
-    filed = corpus.select(filing.taxonomy.filed_keys)
-    matches = match_papers(filed.papers, base, by=("key", "arxiv_id", "doi", "title"))
-    ours: dict[str, str] = {}
-    for match in matches:
-        ours.setdefault(match.paper_key, match.arrived_key)
-    key_of = {theirs: key for key, theirs in ours.items()}
+    filed = Corpus(
+        tuple(
+            corpus[key] if key in corpus else Paper(key=key) for key in filing.taxonomy.filed_keys
+        )
+    )
+    key_of = _match(filed, base)
+    taken = {*base.keys, *key_of.values()}
     for key in filed.keys:
-        is_taken = key in base or key in key_of.values()
-        key_of.setdefault(key, f"{key} ({filing.name})" if is_taken else key)
+        key_of.setdefault(key, f"{key} ({filing.name})" if key in taken else key)
     taxonomy = replace(
         filing.taxonomy,
         filed_keys=tuple(key_of[key] for key in filed.keys),
@@ -197,3 +205,39 @@ def _with_keys_of(base: Corpus, filing: Filing, corpus: Corpus | None) -> Filing
     )
     renamed = Corpus(tuple(replace(paper, key=key_of[paper.key]) for paper in filed))
     return Filing(name=filing.name, taxonomy=taxonomy, corpus=renamed)
+
+
+def _match(theirs: Corpus, ours: Corpus) -> dict[str, str]:
+    """Pair the papers of two surveys, each once: their key -> our key."""
+    key_of: dict[str, str] = {}
+    free = {paper.key: paper for paper in ours}
+
+    def pair(their_key: str, our_key: str) -> None:
+        if their_key not in key_of and our_key in free:
+            key_of[their_key] = our_key
+            del free[our_key]
+
+    for sign in _SIGNS:
+        for paper in theirs:
+            if paper.key not in key_of and paper.key in free:
+                for match in match_papers([paper], Corpus((free[paper.key],)), by=(sign,)):
+                    pair(match.arrived_key, match.paper_key)
+        waiting = [paper for paper in theirs if paper.key not in key_of]
+        for match in match_papers(waiting, Corpus(tuple(free.values())), by=(sign,)):
+            pair(match.arrived_key, match.paper_key)
+    for paper in theirs:
+        if paper.key in free and not _contradict(paper, free[paper.key]):
+            pair(paper.key, paper.key)
+    return key_of
+
+
+def _contradict(a: Paper, b: Paper) -> bool:
+    """Tell whether arXiv ids, DOIs or titles say that two papers are not one.
+
+    A DOI of arXiv contradicts no other one: a preprint has both.
+    """
+    dois = {bare_doi(paper) for paper in (a, b)} - {""}
+    titles = {title_key(paper.title) for paper in (a, b)} - {""}
+    if differ_by_arxiv_id(a, b) or len(dois) > 1:
+        return True
+    return len(titles) > 1 and not find_near_titles([a.title], [b.title])

@@ -7,21 +7,21 @@ the label's frequency does.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, hypergeom, rankdata
 
 from survey_tools.cover import Cover
-from survey_tools.crosscheck.neighbours import find_nearest, unit_rows
+from survey_tools.crosscheck.neighbours import NearestCounts, count_nearest, unit_rows
 from survey_tools.errors import ParameterError, abbreviate
 from survey_tools.partition import Partition
 from survey_tools.text import Features
 
 __all__ = ["N_NEAREST", "PaperDisagreement", "Probabilities", "examine_papers"]
 
-N_NEAREST = 10  # nearest papers asked, or all others if fewer; our choice
+N_NEAREST = 10  # nearest papers asked, more where several tie, all others if fewer; our choice
 _N_TERMS = 5
 
 Probabilities = Mapping[tuple[str, str], Mapping[str, float]]
@@ -44,7 +44,8 @@ class PaperDisagreement:
         nearest papers (in the cluster), less the share in which more do [1]_. None for the
         cluster of a paper that is alone in it.
     n_nearest_with, n_nearest : int
-        Nearest papers that carry the label, of how many.
+        Nearest papers that carry the label, of how many: all papers at least as near as the
+        last of those asked for, so that equally near papers are asked together.
     silhouette : float
         (b - a) / max(a, b) of the mean cosine distances to the other papers with the label (a)
         and to those without it (b); 0 where there are none.
@@ -56,8 +57,14 @@ class PaperDisagreement:
     probability : float or None
         That probability itself.
     q_value : float
-        Hypergeometric tail of the nearest papers against the filing, adjusted over all
-        papers and labels (Benjamini-Hochberg).
+        Hypergeometric tail of the nearest papers against the filing under ``label``, adjusted
+        over all pairs of a paper and a label of all axes (Benjamini-Hochberg).
+    least_q_label : str
+        The label of the axis that the nearest papers contradict most surely, which need not be
+        ``label``, as other witnesses speak on that one.
+    least_q_value : float
+        Its q-value; the least over all labels of the axis. The false discovery rate is one of
+        pairs of a paper and a label.
     terms : tuple of str
         Terms of the paper that pull it to the other side most, the strongest first: those
         whose weight, times the difference of mean weights with and without the label, is
@@ -82,6 +89,8 @@ class PaperDisagreement:
     classifier: float | None
     probability: float | None
     q_value: float
+    least_q_label: str
+    least_q_value: float
     terms: tuple[str, ...]
 
 
@@ -122,15 +131,19 @@ def examine_papers(
             raise ParameterError(f"texts and {name} hold different papers: {abbreviate(unlike)}")
     if len(keys) < 3:
         raise ParameterError(f"nearest papers need at least 3 papers; {len(keys)} arrived")
-    nearest = find_nearest(features, min(n_nearest, len(keys) - 1))
-    codes = clusters.restrict(keys).codes
-    witnesses = [
-        _hear(features, codes, nearest, axis, _carried(cover.restrict(keys)), probabilities or {})
+    carried = {
+        axis: _carried(cover.restrict(keys))
         for axis, cover in covers.items()
         if cover.members.any()
-    ]
-    if not witnesses:
+    }
+    if not carried:
         return ()
+    nearest = _count_nearest(features, carried, min(n_nearest, len(keys) - 1))
+    codes = clusters.restrict(keys).codes
+    witnesses = [
+        _hear(features, codes, nearest[axis], axis, cover, probabilities or {})
+        for axis, cover in carried.items()
+    ]
     p_values = np.concatenate([axis.p_values.ravel() for axis in witnesses])
     q_values = np.split(
         false_discovery_control(p_values),
@@ -139,9 +152,7 @@ def examine_papers(
     found = [
         disagreement
         for axis, q in zip(witnesses, q_values, strict=True)
-        for disagreement in _report(
-            features, axis, q.reshape(axis.p_values.shape), nearest.shape[1]
-        )
+        for disagreement in _report(features, axis, q.reshape(axis.p_values.shape))
     ]
     return tuple(sorted(found, key=lambda d: (-round(d.score, 12), d.paper_key, d.axis)))
 
@@ -152,8 +163,8 @@ class _Witnesses:
 
     axis: str
     cover: Cover
+    counts: NearestCounts
     nearest: NDArray[np.float64]
-    n_with: NDArray[np.int64]
     cluster: NDArray[np.float64]
     silhouette: NDArray[np.float64]
     silhouette_rank: NDArray[np.float64]
@@ -171,10 +182,21 @@ def _carried(cover: Cover) -> Cover:
     )
 
 
+def _count_nearest(
+    features: Features, covers: Mapping[str, Cover], n_nearest: int
+) -> dict[str, NearestCounts]:
+    """Count the labels of all axes among the nearest papers, which are sought once."""
+    marks = np.concatenate([cover.members for cover in covers.values()], axis=1)
+    counted = count_nearest(features, marks, n_nearest)
+    ends = np.cumsum([cover.n_groups for cover in covers.values()])[:-1]
+    parts = np.split(counted.n_marked, ends, axis=1)
+    return {axis: replace(counted, n_marked=part) for axis, part in zip(covers, parts, strict=True)}
+
+
 def _hear(
     features: Features,
     codes: NDArray[np.intp],
-    nearest: NDArray[np.intp],
+    counts: NearestCounts,
     axis: str,
     cover: Cover,
     probabilities: Probabilities,
@@ -182,7 +204,7 @@ def _hear(
     members = cover.members
     n = len(members)
     others = members.sum(axis=0) - members  # other papers with the label
-    n_with = members[nearest].sum(axis=1)
+    n_with, n_asked = counts.n_marked, counts.n_nearest[:, None]
     in_cluster = np.zeros((codes.max() + 1, members.shape[1]), dtype=np.int64)
     np.add.at(in_cluster, codes, members.astype(np.int64))
     n_mates = np.bincount(codes)[codes] - 1
@@ -201,14 +223,14 @@ def _hear(
     # how far the nearest papers contradict the filing: many with the label, or few
     tail = np.where(
         members,
-        hypergeom.cdf(n_with, n - 1, others, nearest.shape[1]),
-        hypergeom.sf(n_with - 1, n - 1, others, nearest.shape[1]),
+        hypergeom.cdf(n_with, n - 1, others, n_asked),
+        hypergeom.sf(n_with - 1, n - 1, others, n_asked),
     )
     return _Witnesses(
         axis=axis,
         cover=cover,
-        nearest=_ridit(n_with, n - 1, others, np.intp(nearest.shape[1])),
-        n_with=n_with,
+        counts=counts,
+        nearest=_ridit(n_with, n - 1, others, n_asked),
         cluster=cluster,
         silhouette=silhouette,
         silhouette_rank=(2.0 * ranks - 1.0 - n) / (n - 1),
@@ -222,7 +244,7 @@ def _ridit(
     count: NDArray[np.int64],
     n: int,
     n_marked: NDArray[np.int64],
-    n_drawn: NDArray[np.intp] | np.intp,
+    n_drawn: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Share of random draws with fewer marked papers, less the share with more."""
     fewer = hypergeom.cdf(count - 1, n, n_marked, n_drawn)
@@ -249,7 +271,7 @@ def _silhouettes(features: Features, members: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _report(
-    features: Features, heard: _Witnesses, q_values: NDArray[np.float64], n_nearest: int
+    features: Features, heard: _Witnesses, q_values: NDArray[np.float64]
 ) -> Sequence[PaperDisagreement]:
     """Choose for every paper the label that its text disputes most."""
     members = heard.cover.members
@@ -257,6 +279,7 @@ def _report(
     voices = np.stack([heard.nearest, heard.cluster, heard.silhouette_rank, heard.classifier])
     scores = np.nanmean(voices * against, axis=0)
     worst = np.argmax(np.round(scores, 12), axis=1)
+    surest = np.argmin(q_values, axis=1)
     rows = unit_rows(features)
     is_in = members.astype(np.float64)
     sums = np.asarray(rows.T @ is_in)  # (n_terms, n_labels)
@@ -265,6 +288,7 @@ def _report(
     found = []
     for i, j in enumerate(worst):
         carries = bool(members[i, j])
+        s = j if q_values[i, j] == q_values[i, surest[i]] else surest[i]
         span = slice(rows.indptr[i], rows.indptr[i + 1])
         columns, weights = rows.indices[span], rows.data[span]
         inside = sums[columns, j] - weights * carries
@@ -280,14 +304,16 @@ def _report(
                 carries=carries,
                 score=float(scores[i, j]),
                 nearest=float(heard.nearest[i, j]),
-                n_nearest_with=int(heard.n_with[i, j]),
-                n_nearest=n_nearest,
+                n_nearest_with=int(heard.counts.n_marked[i, j]),
+                n_nearest=int(heard.counts.n_nearest[i]),
                 cluster=_or_none(heard.cluster[i, j]),
                 silhouette=float(heard.silhouette[i, j]),
                 silhouette_rank=float(heard.silhouette_rank[i, j]),
                 classifier=_or_none(heard.classifier[i, j]),
                 probability=_or_none(heard.probability[i, j]),
                 q_value=float(q_values[i, j]),
+                least_q_label=heard.cover.group_names[s],
+                least_q_value=float(q_values[i, s]),
                 terms=tuple(str(features.terms[columns[k]]) for k in order if pull[k] > 0),
             )
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from survey_tools.agreement.bk_curve import BkCurve, compare_cuts
-from survey_tools.agreement.covers import compare_covers
+from survey_tools.agreement.covers import MOST_CELLS, compare_covers, count_set_pairs
 from survey_tools.agreement.entanglement import Untangled, untangle
 from survey_tools.agreement.index import Agreement
 from survey_tools.agreement.mantel import LabelDistance, correlate_with_labels
@@ -75,6 +75,8 @@ class Crosscheck:
         Clustered papers that the taxonomy files.
     unfiled_keys : tuple of str
         Clustered papers that it does not file; they are left out.
+    missing_keys : tuple of str
+        Papers that it files and that are not clustered, in its order; they are left out, too.
     tree : Tree
         The dendrogram of the filed papers, to which the nodes of labels belong.
     members : mapping of (axis, label) to tuple of str
@@ -83,7 +85,11 @@ class Crosscheck:
         Flat clusters against every axis, in the order of the taxonomy, the combined cells last.
     overlaps : mapping of axis name to Agreement
         Flat clusters against the label sets of each axis, a paper in as many groups as it has
-        labels; of all axes together under "combined cells".
+        labels; of all axes together under "combined cells". Without those of
+        ``uncompared_sets``.
+    uncompared_sets : mapping of axis name to int
+        Axes whose label sets are too many to be held against the clusters, with the number of
+        pairs of a cluster and a label set, which is more than 4,000.
     labels : tuple of LabelPlace
         Where in the tree each label and each cell lives, best first.
     enriched : tuple of EnrichedNode
@@ -96,10 +102,12 @@ class Crosscheck:
 
     n_papers: int
     unfiled_keys: tuple[str, ...]
+    missing_keys: tuple[str, ...]
     tree: Tree
     members: Mapping[tuple[str, str], tuple[str, ...]]
     axes: tuple[AxisCrosscheck, ...]
     overlaps: Mapping[str, Agreement]
+    uncompared_sets: Mapping[str, int]
     labels: tuple[LabelPlace, ...]
     enriched: tuple[EnrichedNode, ...]
     papers: tuple[PaperDisagreement, ...]
@@ -119,6 +127,8 @@ def crosscheck(
 ) -> Crosscheck:
     """Compare a taxonomy with flat clusters, with the whole tree, and with the texts.
 
+    Papers that are filed and not clustered are left out and named in the result.
+
     Parameters
     ----------
     tree, clusters, features
@@ -135,7 +145,7 @@ def crosscheck(
         fewer than two are filed.
     """
     say = progress or _ignore
-    filed = set(taxonomy.filed_keys)
+    filed, clustered = set(taxonomy.filed_keys), set(clusters.paper_keys)
     keys = tuple(key for key in clusters.paper_keys if key in filed)
     unfiled = tuple(key for key in clusters.paper_keys if key not in filed)
     if len(keys) < 2:
@@ -158,7 +168,7 @@ def crosscheck(
         progress=lambda n_done, n_all: say(0.3 * n_done / n_all),
     )
     covers = {axis.name: label_cover(taxonomy, axis.name, keys) for axis in taxonomy.axes}
-    overlaps = _compare_label_sets(clusters, covers, taxonomy, settings, seed)
+    overlaps, uncompared = _compare_label_sets(clusters, covers, taxonomy, settings, seed)
     say(0.5)
     cells = Cover.from_partition(taxonomy.cells(keys))
     sought = covers | {CELLS: cells}
@@ -184,6 +194,7 @@ def crosscheck(
     return Crosscheck(
         n_papers=len(keys),
         unfiled_keys=unfiled,
+        missing_keys=tuple(key for key in taxonomy.filed_keys if key not in clustered),
         tree=tree,
         members={
             (axis, label): cover.papers_in(label)
@@ -192,6 +203,7 @@ def crosscheck(
         },
         axes=axes,
         overlaps=overlaps,
+        uncompared_sets=uncompared,
         labels=labels,
         enriched=enriched,
         papers=papers,
@@ -209,11 +221,18 @@ def _compare_label_sets(
     taxonomy: Taxonomy,
     settings: CrosscheckSettings,
     seed: int,
-) -> dict[str, Agreement]:
+) -> tuple[dict[str, Agreement], dict[str, int]]:
+    """Compare clusters with label sets; where these are too many, count the pairs instead."""
     everything = label_cover(taxonomy, None, clusters.paper_keys)
     flat = Cover.from_partition(clusters)
-    return {
-        name: compare_covers(
+    compared: dict[str, Agreement] = {}
+    uncompared: dict[str, int] = {}
+    for i, (name, cover) in enumerate([*covers.items(), (CELLS, everything)]):
+        n_pairs = count_set_pairs(flat, cover)
+        if n_pairs > MOST_CELLS:
+            uncompared[name] = n_pairs
+            continue
+        compared[name] = compare_covers(
             flat,
             cover,
             rng=np.random.default_rng([seed, i, _OVERLAPS]),
@@ -221,8 +240,7 @@ def _compare_label_sets(
             n_resamples=settings.n_resamples,
             confidence=settings.confidence,
         )
-        for i, (name, cover) in enumerate([*covers.items(), (CELLS, everything)])
-    }
+    return compared, uncompared
 
 
 def _compare_whole_trees(

@@ -21,6 +21,7 @@ __all__ = [
     "Problem",
     "ReadResult",
     "assemble",
+    "bare_doi",
     "clean_doi",
     "clean_text",
     "find_year",
@@ -205,6 +206,11 @@ def clean_doi(text: str) -> str | None:
     if not _DOI.fullmatch(bare) or _ARXIV_DOI.match(bare):
         return None
     return bare
+
+
+def bare_doi(paper: Paper) -> str:
+    """Return a paper's DOI without address and case; empty for none, or for one of arXiv."""
+    return (clean_doi(paper.doi or "") or "").casefold()
 
 
 def assemble(

@@ -82,7 +82,7 @@ def hold_out(
     if vectors is not None:
         vectors = vectors[[i for i, key in enumerate(every_key) if key in filed]]
     papers = corpus.select(keys)
-    counts = count_terms(tokenise(papers, text_settings, stop_words), text_settings.ngram_range)
+    counts = count_terms(tokenise(papers, text_settings, stop_words), text_settings)
     problems = [pose_problem(taxonomy, axis.name, keys, settings.n_folds) for axis in taxonomy.axes]
     problems.append(pose_cells(taxonomy, keys, settings.n_folds))
     choice = ClusterChoice(settings=clustering_settings, vectors=vectors, seed=seed)

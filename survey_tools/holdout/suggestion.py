@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from survey_tools.corpus import Corpus
 from survey_tools.errors import ParameterError
+from survey_tools.formats.references import bare_doi
 from survey_tools.holdout.material import Learnt, Material
 from survey_tools.holdout.model import fast_fitting
 from survey_tools.holdout.problem import pose_problem
@@ -82,7 +83,7 @@ def suggest(
     """Learn every axis from all filed papers and apply it to others.
 
     A new paper is filed already if a filed one has its key, its arXiv id (whatever the
-    version) or its title (`survey_tools.tex.title_key`).
+    version), its DOI (whatever the case) or its title (`survey_tools.tex.title_key`).
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def suggest(
     known = {key for key, _ in already}
     new = [paper for paper in new_papers if paper.key not in known]
     every = Corpus((*old.papers, *new))
-    counts = count_terms(tokenise(every, text_settings, stop_words), text_settings.ngram_range)
+    counts = count_terms(tokenise(every, text_settings, stop_words), text_settings)
     of_old, of_new = np.arange(len(keys)), np.arange(len(keys), len(every))
     found: dict[str, list[Suggestion]] = {paper.key: [] for paper in new}
     notes: list[str] = []
@@ -152,12 +153,15 @@ def suggest(
 def _find_filed(old: Corpus, new_papers: Corpus) -> Iterator[tuple[str, str]]:
     """Pair the new papers that are filed already with the keys of the filed ones."""
     by_arxiv_id = {paper.arxiv_base_id: paper.key for paper in old if paper.arxiv_id}
+    by_doi = {doi: paper.key for paper in old if (doi := bare_doi(paper))}
     by_title = {title_key(paper.title): paper.key for paper in old if title_key(paper.title)}
     for paper in new_papers:
         if paper.key in old:
             yield paper.key, paper.key
         elif paper.arxiv_id and paper.arxiv_base_id in by_arxiv_id:
             yield paper.key, by_arxiv_id[paper.arxiv_base_id]
+        elif (doi := bare_doi(paper)) in by_doi:
+            yield paper.key, by_doi[doi]
         elif title_key(paper.title) in by_title:
             yield paper.key, by_title[title_key(paper.title)]
 

@@ -29,9 +29,9 @@ def search_random_sets(
     joins : ndarray of int64, shape (n - 1,)
         Merge at which each leaf meets its right neighbour, in leaf order.
     node_sizes : ndarray of int64, shape (n - 1,)
-        Leaves below each merge.
+        Leaves below each merge; where tied merges are one node, below that node.
     parent_sizes : ndarray of int64, shape (n,)
-        Leaves below the parent of each leaf, in leaf order.
+        The same of the merge above each leaf, in leaf order.
     orders : ndarray of int32, shape (n_orders, n_most)
         Different places in leaf order, at random.
     set_sizes : ndarray of int64, shape (n_sets,)

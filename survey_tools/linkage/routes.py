@@ -35,11 +35,18 @@ from survey_tools.settings import ClusteringSettings, check_linkage
 from survey_tools.text import Features
 from survey_tools.tree import Tree
 
-__all__ = ["build_tree", "choose_distances", "count_cores", "leaf_order_of", "needs_matrix"]
+__all__ = [
+    "N_HEIGHT_DECIMALS",
+    "build_tree",
+    "choose_distances",
+    "count_cores",
+    "leaf_order_of",
+    "needs_matrix",
+]
 
 # Merge heights are rounded so that merges tied in exact arithmetic stay tied: Lance and
 # Williams' updates of distances with 12 decimals leave noise below 1e-11.
-_N_DECIMALS = 10
+N_HEIGHT_DECIMALS = 10
 _N_OPTIMAL_LEAVES = 2000  # optimal leaf order: 0.2 s for 1,000 leaves, 1 s for 2,000
 # Up to so many papers the matrix takes less time than numba takes to load (half a second).
 _N_IN_MATRIX = 2000
@@ -127,7 +134,7 @@ def build_tree(
         raise ParameterError(f"clustering needs at least 2 papers; {n_papers} arrived")
     by_key = _sort_by_key(distances)
     matrix = _merge(by_key, settings, progress)
-    matrix[:, 2] = np.round(matrix[:, 2], _N_DECIMALS)
+    matrix[:, 2] = np.round(matrix[:, 2], N_HEIGHT_DECIMALS)
     tree = Tree.from_linkage(
         matrix, by_key.paper_keys, linkage=settings.linkage, metric=settings.metric
     )

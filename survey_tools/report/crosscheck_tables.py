@@ -41,32 +41,21 @@ def enrichment_table(crosscheck: Crosscheck) -> pd.DataFrame:
 
 def disagreement_table(crosscheck: Crosscheck, corpus: Corpus) -> pd.DataFrame:
     """One row a paper and axis, the most disputed first: what each witness says."""
+    columns = (
+        *("paper_key", "title", "axis", "label", "carries", "score", "nearest", "n_nearest_with"),
+        *("n_nearest", "cluster", "silhouette", "silhouette_rank", "probability", "classifier"),
+        *("q_value", "least_q_label", "least_q_value", "terms"),
+    )
     rows = [
-        {
-            "paper_key": each.paper_key,
-            "title": corpus[each.paper_key].title,
-            "axis": each.axis,
-            "label": each.label,
-            "carries": each.carries,
-            "score": each.score,
-            "nearest": each.nearest,
-            "n_nearest_with": each.n_nearest_with,
-            "n_nearest": each.n_nearest,
-            "cluster": each.cluster,
-            "silhouette": each.silhouette,
-            "silhouette_rank": each.silhouette_rank,
-            "probability": each.probability,
-            "classifier": each.classifier,
-            "q_value": each.q_value,
-            "terms": ", ".join(each.terms),
-        }
+        {name: getattr(each, name) for name in columns if name != "title"}
+        | {"title": corpus[each.paper_key].title, "terms": ", ".join(each.terms)}
         for each in crosscheck.papers
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(columns))
 
 
 def overlap_table(crosscheck: Crosscheck) -> pd.DataFrame:
-    """One row an axis and index of several labels a paper."""
+    """One row an axis and index of several labels a paper, where label sets were compared."""
     return _index_table(crosscheck.overlaps)
 
 
@@ -106,4 +95,8 @@ def _index_table(agreements: Mapping[str, Agreement]) -> pd.DataFrame:
         for name, agreement in agreements.items()
         for index in agreement.indices
     ]
-    return pd.DataFrame(rows)
+    columns = (
+        *("axis", "index", "value", "chance", "p_value", "low", "high"),
+        *("n_clusters", "n_classes", "n_papers"),
+    )
+    return pd.DataFrame(rows, columns=list(columns))

@@ -51,7 +51,11 @@ def _describe_terms(features: Features) -> str:
         stem = f"tokens are then stemmed by {_STEMMERS[settings.stemming]}"
     shortest, longest = settings.ngram_range
     runs = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
-    unit = "single tokens" if (shortest, longest) == (1, 1) else f"runs of {runs} tokens"
+    unit = f"runs of {runs} tokens"
+    if settings.analyser == "characters":
+        unit = f"runs of {runs} characters inside tokens, with a space before and after,"
+    elif (shortest, longest) == (1, 1):
+        unit = "single tokens"
     limit = ""
     if settings.max_features is not None:
         limit = f", of them the {settings.max_features} most frequent"

@@ -206,7 +206,7 @@ def with_papers(name: str, papers: Sequence[Paper]) -> Filing:
 
 
 def test_papers_of_two_surveys_get_the_keys_of_the_first() -> None:
-    """By key, arXiv id, DOI, title, the surer one where two match one."""
+    """By arXiv id, DOI, title, key, the surer one where two match one."""
     first = with_papers(
         "A",
         [
@@ -237,6 +237,62 @@ def test_papers_of_two_surveys_get_the_keys_of_the_first() -> None:
     comparison = compare(*joined)
     assert comparison.paper_keys == ("a", "b", "c")
     assert comparison.missing == {"A": ("z", "d (B)", "w"), "B": ("d",)}
+
+
+def test_one_key_for_two_papers_matches_neither() -> None:
+    """Two surveys may call different papers by one key; title, DOI or arXiv id tell.
+
+    he2022 and xu2022 are swapped; li2022 and bao2022 are other papers there; wu2022 has a
+    misprint, ma2022 an arXiv id there alone, and no title here.
+    """
+    first = with_papers(
+        "A",
+        [
+            Paper(key="he2022", title="Masked autoencoders", arxiv_id="2111.06377"),
+            Paper(key="xu2022", title="A simple framework for masked images"),
+            Paper(key="li2022", title="Exploring plain backbones"),
+            Paper(key="bao2022", title="Pre-training of transformers", doi="10.1000/x"),
+            Paper(key="wu2022", title="Denoising masked autoencoders help robust classification of images"),
+            Paper(key="ma2022", title="", doi="https://doi.org/10.1000/M"),
+        ],
+    )
+    second = with_papers(
+        "B",
+        [
+            Paper(key="he2022", title="A Simple Framework for Masked Images"),
+            Paper(key="xu2022", title="Masked autoencoders", arxiv_id="2111.06377v2"),
+            Paper(key="li2022", title="Uniform masking of pyramids"),
+            Paper(key="bao2022", title="Pre-training of transformer", doi="10.1000/y"),
+            Paper(key="wu2022", title="Denoising masked autoencoders help robust clasification of images"),
+            Paper(key="ma2022", title="Text", arxiv_id="2201.00001", doi="10.48550/arXiv.2201.00001"),
+        ],
+    )
+    assert join_keys([first, second])[1].taxonomy.filed_keys == (
+        "xu2022",
+        "he2022",
+        "li2022 (B)",
+        "bao2022 (B)",
+        "wu2022",
+        "ma2022",
+    )
+
+
+def test_of_papers_with_one_title_those_of_one_key_match() -> None:
+    """Two editorials here and there."""
+    papers = [Paper(key=key, title="Editorial") for key in ("e1", "e2")]
+    joined = join_keys([with_papers("A", papers), with_papers("B", papers[::-1])])
+    assert joined[1].taxonomy.filed_keys == ("e2", "e1")
+
+
+def test_a_filed_paper_without_text_is_known_by_its_key() -> None:
+    """A taxonomy may file papers that its survey lacks, if settings leave them out."""
+    known = Paper(key="a", title="One of a kind")
+    first = with_papers("A", [known, Paper(key="b", title="Two of a kind")])
+    second = replace(
+        filing("B", {"x": {}, "b": {}, "y": {}}),
+        corpus=Corpus((replace(known, key="x"),)),
+    )
+    assert join_keys([first, second])[1].taxonomy.filed_keys == ("a", "b", "y")
 
 
 def test_filings_without_papers_keep_their_keys() -> None:

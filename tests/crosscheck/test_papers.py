@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.stats import hypergeom
+from scipy.stats import false_discovery_control, hypergeom
 from sklearn.metrics import silhouette_samples
 
 from survey_tools.cover import Cover
@@ -123,6 +123,78 @@ def test_random_labels_are_beyond_no_chance() -> None:
         n_small += sum(each.q_value <= 0.05 for each in found) > 0
     assert abs(np.mean(means)) < 0.1
     assert n_small <= 4
+
+
+def test_papers_that_are_all_equally_far_contradict_nothing() -> None:
+    """No paper shares a term with another, so nothing is known, though labels follow the keys."""
+    features = build(np.eye(60))
+    clusters = Partition.from_mapping(dict.fromkeys(features.paper_keys, "one"))
+    found = examine_papers(features, clusters, label(features, [i < 10 for i in range(60)]))
+    assert {each.n_nearest for each in found} == {59}
+    assert {each.n_nearest_with for each in found if not each.carries} == {10}
+    assert {each.n_nearest_with for each in found if each.carries} == {9}
+    assert [each.nearest for each in found] == pytest.approx([0.0] * 60)
+    assert {each.q_value for each in found} == {1.0}
+
+
+def test_tied_papers_count_together_in_test_and_ridit() -> None:
+    """Three of each text: two copies are nearest, of the next texts all or none are asked."""
+    texts = np.array([[4, 0, 0, 0], [3, 1, 0, 0], [0, 0, 4, 0], [0, 0, 3, 1]])
+    rows = np.repeat(texts, 3, axis=0) * np.tile([[1], [3], [7]], (4, 1))
+    carriers = [True, True, False, *[True] * 3, *[False] * 6]
+    features = build(rows)
+    clusters = Partition.from_mapping(dict.fromkeys(features.paper_keys, "one"))
+    found = examine_papers(features, clusters, label(features, carriers), n_nearest=3)
+    for i, n_with in enumerate([4, 4, 5, 4, 4, 4, *[0] * 6]):
+        each = find(found, f"p{i:02d}")
+        assert (each.n_nearest_with, each.n_nearest) == (n_with, 5)
+        draws = hypergeom(11, 5 - carriers[i], 5)
+        assert each.nearest == pytest.approx(draws.cdf(n_with - 1) - draws.sf(n_with))
+    tails = [
+        hypergeom(11, 5 - has, 5).cdf(n) if has else hypergeom(11, 5, 5).sf(n - 1)
+        for has, n in zip(carriers, [4, 4, 5, 4, 4, 4, *[0] * 6], strict=True)
+    ]
+    expected = false_discovery_control(tails)
+    for key, q in zip(features.paper_keys, expected, strict=True):
+        assert find(found, key).q_value == pytest.approx(q)
+
+
+def test_the_least_q_of_an_axis_is_over_all_its_labels() -> None:
+    """The label that all witnesses dispute most need not be the one the nearest contradict."""
+    features, clusters, is_first = two_topics(n=40, seed=4)
+    rng = np.random.default_rng(0)
+    carried = {
+        key: ["topic"] * first + [name for name in ("a", "b") if rng.random() < 0.3]
+        for key, first in zip(features.paper_keys, is_first, strict=True)
+    }
+    # its nearest papers give p00 the topic; its cluster and the classifier do not, nor the label a
+    carried["p00"] = ["a"]
+    clusters = Partition.from_mapping(clusters.as_mapping() | {"p00": "second"})
+    known = {("axis", "topic"): {"p00": 0.0}, ("axis", "a"): {"p00": 0.0}}
+    cover = Cover.from_mapping(carried, group_order=["topic", "a", "b"])
+    found = examine_papers(features, clusters, {"axis": cover}, probabilities=known)
+    alone = {name: {} for name in cover.group_names}
+    for name in alone:  # every test again, label by label; adjusted over all of them below
+        column = cover.members[:, [cover.group_names.index(name)]]
+        single = Cover(paper_keys=cover.paper_keys, group_names=(name,), members=column)
+        for each in examine_papers(features, clusters, {"axis": single}):
+            others = int(column.sum()) - each.carries
+            draws = hypergeom(39, others, each.n_nearest)
+            n_with = each.n_nearest_with
+            alone[name][each.paper_key] = (
+                draws.cdf(n_with) if each.carries else draws.sf(n_with - 1)
+            )
+    pairs = [(name, key) for name in alone for key in alone[name]]
+    adjusted = false_discovery_control([alone[name][key] for name, key in pairs])
+    q_of = dict(zip(pairs, adjusted, strict=True))
+    for each in found:
+        q_values = {name: q_of[name, each.paper_key] for name in alone}
+        assert each.q_value == pytest.approx(q_values[each.label])
+        assert each.least_q_value == pytest.approx(min(q_values.values()))
+        assert q_values[each.least_q_label] == pytest.approx(each.least_q_value)
+    first = find(found, "p00")
+    assert (first.label, first.least_q_label) == ("a", "topic")
+    assert first.least_q_value <= 0.05 < first.q_value
 
 
 def test_the_order_of_papers_and_labels_does_not_matter() -> None:

@@ -52,11 +52,12 @@ def check(
     settings: CrosscheckSettings = FEW,
     *,
     seed: int = 0,
+    n_clusters: int = 3,
 ) -> Crosscheck:
     """Merge the papers by Ward's linkage, cut three clusters, and cross-check."""
     merges = hierarchy.linkage(pdist(features.matrix.toarray()), "ward")
     tree = Tree.from_linkage(merges, features.paper_keys, linkage="ward", metric="euclidean")
-    codes = hierarchy.fcluster(merges, 3, "maxclust")
+    codes = hierarchy.fcluster(merges, n_clusters, "maxclust")
     named = {key: f"C{code}" for key, code in zip(features.paper_keys, codes, strict=True)}
     clusters = Partition.from_mapping(named)
     return crosscheck(tree, clusters, features, taxonomy, settings, seed=seed)
@@ -106,6 +107,8 @@ def test_its_verdicts_say_so(found: Crosscheck) -> None:
     ]
     assert said["Topic"].startswith("Better than chance; agreement is almost perfect")
     assert said["Labels in the tree"].startswith("6 of 3 labels and 3 cells have a sub-tree")
+    assert "Topic: mask (F1 1.00)" in said["Labels in the tree"]
+    assert "Topic: mask (cell) (F1 1.00)" in said["Labels in the tree"]
     assert said["The tree as a whole"].startswith("Papers that the tree joins early carry more")
     assert "contradict none beyond chance (least q = 1)" in said["Single papers"]
 
@@ -140,11 +143,79 @@ def test_unfiled_papers_are_refused_unless_they_may_be_left_out(
         check(features, taxonomy)
     found = check(features, taxonomy, FEW.model_copy(update={"unfiled": "leave-out"}))
     assert found.unfiled_keys == ("k28", "k29")
+    assert found.missing_keys == ("zz",)
     assert found.n_papers == 28
     assert all(axis.agreement.n_papers == 28 for axis in found.axes)
     assert {each.paper_key for each in found.papers} == set(features.paper_keys[:-2])
     assert found.trees is not None
     assert found.trees.taxonomy_tree.n_papers == 28
+
+
+def test_filed_papers_that_are_not_clustered_are_named(
+    features: Features, make_taxonomy: TaxonomyBuilder
+) -> None:
+    """In the order of the taxonomy, the first five in words; the others are checked as ever."""
+    filed = file_by_topic(features.paper_keys)
+    taxonomy = make_taxonomy({"topic": [*TOPICS]}, filed)
+    whole = check(features, taxonomy)
+    assert whole.missing_keys == ()
+    assert "Filed, not clustered" not in dict(list_verdicts(whole))
+    gone = {key: {"topic": ["mask"]} for key in ("z1", "a9", "z2", "z3", "z4", "z5")}
+    found = check(features, make_taxonomy({"topic": [*TOPICS]}, gone | filed))
+    assert found.missing_keys == (*gone,)
+    assert (found.labels, found.papers) == (whole.labels, whole.papers)
+    assert dict(list_verdicts(found))["Filed, not clustered"] == (
+        "The taxonomy files 6 papers that are not clustered and take no part: z1, a9, z2, z3, z4, "
+        "… (6 in all)."
+    )
+    one = replace(found, missing_keys=("z1",))
+    assert dict(list_verdicts(one))["Filed, not clustered"] == (
+        "The taxonomy files 1 paper that is not clustered and takes no part: z1."
+    )
+
+
+def file_variously(keys: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """File the papers by topic, and every one under its own set of seven labels."""
+    by_topic = file_by_topic(keys)
+    letters = "abcdefg"
+    return {
+        key: by_topic[key] | {"many": [a for j, a in enumerate(letters) if (i + 1) >> j & 1]}
+        for i, key in enumerate(keys)
+    }
+
+
+def test_too_many_label_sets_are_left_out_by_name(make_taxonomy: TaxonomyBuilder) -> None:
+    """As many sets as papers against dozens of clusters; the other axis is compared."""
+    features = write_papers(90)
+    filed = file_variously(features.paper_keys)
+    found = check(
+        features, make_taxonomy({"topic": [*TOPICS], "many": [*"abcdefg"]}, filed), n_clusters=60
+    )
+    n_pairs = 90 * found.axes[0].agreement.n_clusters
+    assert n_pairs > 4000
+    assert set(found.overlaps) == {"topic"}
+    assert found.uncompared_sets == {"many": n_pairs, CELLS: n_pairs}
+    assert {axis.name for axis in found.axes} == {"topic", "many", CELLS}
+    said = dict(list_verdicts(found))
+    assert [*said][2:5] == ["Combined cells", "Label sets", "Labels in the tree"]
+    pairs = f"({n_pairs:,} pairs of a cluster and a label set)"
+    assert f"of Many {pairs}; Combined cells {pairs}: at most 4,000 pairs" in said["Label sets"]
+    assert "Topic" not in said["Label sets"]
+
+
+def test_the_other_axes_do_not_feel_one_with_too_many_sets(
+    features: Features, make_taxonomy: TaxonomyBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left out draws no chance from those that are compared."""
+    filed = file_variously(features.paper_keys)
+    axes = {"many": [*"abcdefg"], "topic": [*TOPICS]}
+    whole = check(features, make_taxonomy(axes, filed))
+    assert (set(whole.overlaps), whole.uncompared_sets) == ({"many", "topic", CELLS}, {})
+    assert "Label sets" not in dict(list_verdicts(whole))
+    monkeypatch.setattr("survey_tools.crosscheck.whole.MOST_CELLS", 3 * 30 - 1)
+    found = check(features, make_taxonomy(axes, filed))
+    assert found.uncompared_sets == {"many": 3 * 30, CELLS: 3 * 30}
+    assert found.overlaps == {"topic": whole.overlaps["topic"]}
 
 
 @pytest.mark.parametrize("n_filed", [0, 1])
@@ -226,10 +297,57 @@ def test_the_seed_and_nothing_else_decides(
 
 
 def test_disputed_filings_are_counted(found: Crosscheck) -> None:
-    """A filing whose nearest papers contradict it beyond chance is told in words."""
-    worst = replace(found.papers[0], q_value=0.01)
+    """A filing is contradicted where any label of its axis is, not the one shown alone."""
+    worst = replace(found.papers[0], q_value=0.5, least_q_value=0.01)
     said = judge_papers(replace(found, papers=(worst, *found.papers[1:])))
     assert said.startswith("The nearest papers contradict 1 of 30 filings")
+    assert "adjusted over all papers and labels" in said
+    doubtful = [replace(each, q_value=1.0, least_q_value=0.25) for each in found.papers]
+    assert "none beyond chance (least q = 0.25)" in judge_papers(
+        replace(found, papers=(*doubtful,))
+    )
+
+
+def test_a_paper_with_several_labels_is_judged_by_all_of_them(
+    make_taxonomy: TaxonomyBuilder,
+) -> None:
+    """Two foreign labels on one paper: the nearest papers contradict the filing once."""
+    features = write_papers(60)
+    filed = file_by_topic(features.paper_keys)
+    filed["k00"] = {"topic": ["sound", "point"]}
+    found = check(features, make_taxonomy({"topic": [*TOPICS]}, filed))
+    each = next(each for each in found.papers if each.paper_key == "k00")
+    assert each.least_q_value <= min(each.q_value, 0.05)
+    assert judge_papers(found).startswith("The nearest papers contradict 1 of 60 filings")
+
+
+def test_one_and_no_labels_read_well(features: Features, make_taxonomy: TaxonomyBuilder) -> None:
+    """No plural for one; where no paper carries a label there is no best cell to name."""
+    keys = features.paper_keys
+    axes = {"topic": [*TOPICS]}
+    empty = check(features, make_taxonomy(axes, {key: {} for key in keys}))
+    assert judge_labels(empty) == (
+        "No paper carries a label: there is none to look for in the tree."
+    )
+    alike = check(features, make_taxonomy(axes, {key: {"topic": ["mask"]} for key in keys}))
+    assert judge_labels(alike) == (
+        "Of 1 label and 1 cell none has a sub-tree that fits it better than chance; the surest is "
+        "Topic: mask (cell) (F1 1.00, 1.00 by chance, q = 1). 0 sub-trees hold more papers of some "
+        "label than chance puts there."
+    )
+    only = replace(alike.labels[0], q_value=0.01)
+    said = judge_labels(replace(alike, labels=(only, alike.labels[1])))
+    assert said.startswith(
+        "1 of 1 label and 1 cell has a sub-tree that fits it better than chance: Topic: mask (cell)"
+    )
+
+
+def test_one_sub_tree_holds(found: Crosscheck) -> None:
+    """And several hold."""
+    said = judge_labels(replace(found, enriched=found.enriched[:1]))
+    assert said.endswith(" 1 sub-tree holds more papers of some label than chance puts there.")
+    n_nodes = len({node.node for node in found.enriched})
+    assert f" {n_nodes} sub-trees hold more papers" in judge_labels(found)
 
 
 def test_the_bundled_survey_is_checked_whole(mim_result) -> None:

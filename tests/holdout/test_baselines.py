@@ -44,7 +44,7 @@ def cluster(texts: list[str], **settings: object) -> np.ndarray:
     """Cluster papers whose titles are given, all of them training papers."""
     corpus = Corpus(tuple(Paper(key=f"p{i}", title=text) for i, text in enumerate(texts)))
     text = TextSettings(min_df=settings.pop("min_df", 1))
-    counts = count_terms(tokenise(corpus, text, frozenset()), (1, 1))
+    counts = count_terms(tokenise(corpus, text, frozenset()), text)
     space = learn_space(counts, np.arange(len(texts)), text)
     return cluster_papers(
         space,

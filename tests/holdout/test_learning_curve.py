@@ -36,7 +36,7 @@ def test_shares_are_nested_and_stratified(monkeypatch: pytest.MonkeyPatch) -> No
     text = TextSettings()
     material = Material(
         problem=problem,
-        counts=count_terms(tokenise(toy_corpus(labels), text, frozenset()), (1, 1)),
+        counts=count_terms(tokenise(toy_corpus(labels), text, frozenset()), text),
         text=text,
         settings=settings,
     )

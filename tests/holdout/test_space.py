@@ -32,7 +32,7 @@ def test_training_papers_are_weighed_as_in_the_survey(
 ) -> None:
     """The weights are those of build_features on the training papers alone."""
     settings = TextSettings.model_validate({"weighting": weighting, "norm": norm, **limits})
-    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), (1, 1))
+    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), settings)
     training = np.arange(3)
     space = learn_space(counts, training, settings)
     placed = space.place(counts.matrix[training]).toarray()
@@ -44,7 +44,7 @@ def test_training_papers_are_weighed_as_in_the_survey(
 def test_a_term_of_papers_held_out_alone_is_unknown() -> None:
     """Nothing of the held-out paper d but its common term leaves a trace."""
     settings = TextSettings()
-    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), (1, 1))
+    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), settings)
     space = learn_space(counts, np.arange(3), settings)
     assert "secret" not in space.counts.terms
     row = space.place(counts.matrix[[3]]).toarray()[0]
@@ -55,7 +55,7 @@ def test_a_term_of_papers_held_out_alone_is_unknown() -> None:
 def test_idf_comes_from_training_papers() -> None:
     """Of 3 training papers 2 hold patch: smoothed idf ln(4 / 3) + 1."""
     settings = TextSettings(norm="none")
-    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), (1, 1))
+    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), settings)
     space = learn_space(counts, np.arange(3), settings)
     row = space.place(counts.matrix[[3]]).toarray()[0]
     assert row[row > 0] == pytest.approx([np.log(4 / 3) + 1])
@@ -64,6 +64,6 @@ def test_idf_comes_from_training_papers() -> None:
 def test_a_paper_without_known_terms_gets_a_row_of_zeros() -> None:
     """It is no error: the model then knows the shares of the labels alone."""
     settings = TextSettings()
-    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), (1, 1))
+    counts = count_terms(tokenise(corpus_of(*"abcd"), settings, frozenset()), settings)
     space = learn_space(counts, np.array([2]), settings)
     assert space.place(counts.matrix[[1]]).toarray().tolist() == [[0.0, 0.0, 0.0]]

@@ -71,22 +71,30 @@ def test_other_new_papers_change_nothing() -> None:
 
 
 def test_papers_filed_already_are_named_with_their_keys() -> None:
-    """By key, by arXiv id of another version, and by title in another writing."""
+    """By key, arXiv id of another version, DOI in another writing, title in another writing."""
     labels = toy_labels(10, seed=1)
     corpus = toy_corpus(labels)
     old = [*corpus.papers]
     old[3] = Paper(key="p003", title="one", arxiv_id="2106.08250v1")
     old[4] = Paper(key="p004", title="Masked {Tokens}: a Study")
+    old[5] = Paper(key="p005", title="a preprint", doi="https://doi.org/10.1109/CVPR.2022.1")
+    old[6] = Paper(key="p006", title="another", doi="10.48550/arXiv.2106.08250")
     new = Corpus(
         (
             Paper(key="p001", title="something else"),
             Paper(key="he2021", title="two", arxiv_id="2106.08250v3"),
-            Paper(key="li2022", title="masked tokens - a study"),
-            Paper(key="ho2023", title=corpus.papers[5].title + " more"),
+            Paper(key="xu2022", title="Masked tokens: a study", doi="10.1109/cvpr.2022.1"),
+            Paper(key="li2022", title="masked tokens - a study", doi="10.1109/other"),
+            Paper(key="ho2023", title=corpus.papers[7].title + " more"),
         )
     )
     found = suggest_for(new, Corpus(tuple(old)), toy_taxonomy(labels))
-    assert found.already_filed == (("p001", "p001"), ("he2021", "p003"), ("li2022", "p004"))
+    assert found.already_filed == (
+        ("p001", "p001"),
+        ("he2021", "p003"),
+        ("xu2022", "p005"),
+        ("li2022", "p004"),
+    )
     assert {s.paper_key for s in found.suggestions} == {"ho2023"}
 
 

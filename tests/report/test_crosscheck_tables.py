@@ -1,5 +1,7 @@
 """Tables of the cross-check: a row for everything found, values as computed."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -60,3 +62,33 @@ def test_tables_without_a_row_have_their_columns(six_result: StudyResult) -> Non
     found = six_result.crosscheck
     assert found is not None
     assert tables.enrichment_table(found).columns.tolist()[:3] == ["axis", "label", "node"]
+    empty = replace(found, papers=(), overlaps={})
+    corpus = six_result.corpus
+    for table, filled in [
+        (tables.overlap_table(empty), tables.overlap_table(found)),
+        (tables.disagreement_table(empty, corpus), tables.disagreement_table(found, corpus)),
+    ]:
+        assert table.empty
+        assert table.columns.tolist() == filled.columns.tolist()
+
+
+def test_the_nearest_papers_are_as_many_as_were_asked(mim_result: StudyResult) -> None:
+    """Ten or more where some tie; the least q of a filing is never above that of its label."""
+    found = mim_result.crosscheck
+    assert found is not None
+    table = tables.disagreement_table(found, mim_result.corpus)
+    assert table["n_nearest"].tolist() == [each.n_nearest for each in found.papers]
+    assert table.groupby("paper_key")["n_nearest"].nunique().max() == 1
+    assert table["n_nearest"].min() == 10
+    assert (table["n_nearest_with"] <= table["n_nearest"]).all()
+    assert (table["least_q_value"] <= table["q_value"]).all()
+
+
+def test_label_sets_that_were_not_compared_have_no_row(six_result: StudyResult) -> None:
+    """Those of the other axes stay."""
+    found = six_result.crosscheck
+    assert found is not None
+    first, *others = found.overlaps
+    left = {name: found.overlaps[name] for name in others}
+    table = tables.overlap_table(replace(found, overlaps=left, uncompared_sets={first: 5000}))
+    assert table["axis"].unique().tolist() == others

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 from examples import SETTINGS, SIX_PAPERS, make_survey
 
+from survey_tools.report.page import render_report
 from survey_tools.results import StudyResult
 from survey_tools.run import run_study
 
@@ -289,6 +291,50 @@ def test_a_report_without_tests_against_chance_claims_none(
     assert ("Not tested against chance" in text) is (n_permutations == 0)
     assert "nan" not in text.split()
     assert "None" not in text.split()
+
+
+def render_changed(result: StudyResult, **changes: Any) -> Page:
+    """Render the report of a result whose cross-check is changed."""
+    assert result.crosscheck is not None
+    changed = replace(result, crosscheck=replace(result.crosscheck, **changes))
+    manifest = {
+        "overrides": {},
+        "settings": result.settings.model_dump(mode="json"),
+        "versions": {"survey-tools": "0"},
+        "inputs": {},
+        "corpus_digest": "0",
+    }
+    return Page(render_report(changed, setup="", figures={"dendrogram": []}, manifest=manifest))
+
+
+def test_label_sets_that_are_too_many_are_named_where_they_would_stand(
+    six_result: StudyResult,
+) -> None:
+    """The axis has its other indices, a sentence above and a line in the table."""
+    assert six_result.crosscheck is not None
+    first, second, cells = six_result.crosscheck.axes
+    left = {second.name: six_result.crosscheck.overlaps[second.name]}
+    missing = {first.name: 5400, cells.name: 6000}
+    page = render_changed(six_result, overlaps=left, uncompared_sets=missing)
+    assert (
+        f"of {first.title} (5,400 pairs of a cluster and a label set); {cells.title} (6,000 pairs "
+        "of a cluster and a label set): at most 4,000 pairs"
+    ) in page.text
+    for n_pairs in ("5,400", "6,000"):
+        line = f"Label sets are not compared: {n_pairs} pairs of a cluster and a label set"
+        assert page.text.count(line) == 1
+    assert page.text.count("Omega") == 1 + 1  # the sentence, and the row of the second axis
+    assert render_changed(six_result).text.count("Omega") == 3
+
+
+def test_filed_papers_that_are_not_clustered_are_told(six_result: StudyResult) -> None:
+    """In one sentence, beside the papers that are clustered and not filed."""
+    text = render_changed(six_result, missing_keys=("gone<1>", "gone2")).text
+    assert "5 clustered papers are filed in the taxonomy; 1 is not and was left out" in text
+    assert (
+        "The taxonomy files 2 papers that are not clustered and take no part: gone<1>, gone2."
+        in text
+    )
 
 
 def test_a_browser_shows_every_title_and_runs_nothing(hostile_folder: Path, tmp_path: Path) -> None:

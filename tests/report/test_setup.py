@@ -22,6 +22,11 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"text.stemming": "snowball"}, {"text.stemming": "porter"}),
     ({"text.ngram_range": [1, 1]}, {"text.ngram_range": [1, 2]}),
     ({"text.ngram_range": [2, 2]}, {"text.ngram_range": [1, 2]}),
+    ({"text.analyser": "words"}, {"text.analyser": "characters"}),
+    (
+        {"text.analyser": "words", "text.ngram_range": [2, 3]},
+        {"text.analyser": "characters", "text.ngram_range": [2, 3]},
+    ),
     ({"text.min_df": 1}, {"text.min_df": 2}),
     ({"text.min_df": 1}, {"text.min_df": 0.1}),
     ({"text.min_df": 0.16661}, {"text.min_df": 0.16662}),
