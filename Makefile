@@ -10,7 +10,8 @@ SOURCES := setup.cfg pyproject.toml constraints.txt
 .PHONY: demo test test-all check bench schemas clean
 
 demo: $(VENV)/.installed
-	$(BIN)/survey-tools run data/mim -o out/mim
+	$(BIN)/survey-tools robustness data/mim -o out/mim-robustness
+	$(BIN)/survey-tools run data/mim -o out/mim --robustness out/mim-robustness
 
 test: $(VENV)/.tested
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -30,6 +31,8 @@ bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/run_mim.py
 	$(BIN)/python benchmarks/help_start.py
 	$(BIN)/python benchmarks/harvest.py
+	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/robustness.py --commands
 	$(PIP) install fastcluster==1.3.0
 	$(BIN)/python benchmarks/linkage.py
 

@@ -12,7 +12,7 @@ from survey_tools.analysis import analyse, list_versions
 from survey_tools.crosscheck.axes import CELLS
 from survey_tools.crosscheck.whole import Crosscheck
 from survey_tools.distances import measure_similarity
-from survey_tools.errors import DataError
+from survey_tools.errors import DataError, ParameterError
 from survey_tools.figures.crosscheck_pages import draw_crosscheck
 from survey_tools.figures.style import render_svg, save_figure
 from survey_tools.figures.tree_figure import draw_tree
@@ -20,6 +20,7 @@ from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_fo
 from survey_tools.progress import StageProgress, ignore_progress
 from survey_tools.report import crosscheck_tables, tables
 from survey_tools.report.page import render_report
+from survey_tools.report.robustness_section import RobustnessSection, read_section
 from survey_tools.report.setup import write_setup
 from survey_tools.results import StudyResult
 from survey_tools.study import SETTINGS_FILE, Study, read_study
@@ -38,6 +39,7 @@ def run_study(
     *,
     command: Command = "run",
     overrides: Mapping[str, Any] | None = None,
+    robustness: Path | None = None,
     progress: StageProgress = ignore_progress,
 ) -> StudyResult:
     """Run one command on a survey folder and write its output folder.
@@ -45,31 +47,59 @@ def run_study(
     ``cluster`` writes tree, clusters and dendrogram; ``crosscheck`` the agreement with the
     taxonomy; ``report`` the page alone; ``run`` all of it. Every command writes a manifest.
 
+    Parameters
+    ----------
+    robustness : Path, optional
+        Output folder of a robustness run of the same survey with the same settings, whose
+        section the report takes over.
+
     Raises
     ------
+    ParameterError
+        If ``robustness`` is given to a command that writes no report.
     SurveyToolsError
         If the data, the settings or the disk do not allow it; the output folder is then
         as it was before.
     """
-    kept = folder.parent if folder.is_file() else folder
-    with replace_folder(out, command=command, protected=[kept, Path.cwd()]) as partial:
+    if robustness is not None and command not in ("run", "report"):
+        raise ParameterError(f"{command!r} writes no report that could hold a robustness section")
+    kept = [folder.parent if folder.is_file() else folder, Path.cwd()]
+    kept += [] if robustness is None else [robustness]
+    with replace_folder(out, command=command, protected=kept) as partial:
         progress("reading", 0.0)
         study = read_study(folder, overrides)
         if command == "crosscheck" and study.taxonomy is None:
             raise DataError(
                 f"{folder / SETTINGS_FILE}: names no taxonomy, so there is nothing to cross-check"
             )
+        section = None if robustness is None else _read_section(robustness, study)
         result = analyse(study, with_crosscheck=command != "cluster", progress=progress)
-        _write_outputs(study, result, partial, command, progress)
+        _write_outputs(study, result, partial, command, section, progress)
     progress("done", 1.0)
     return result
 
 
+def _read_section(robustness: Path, study: Study) -> RobustnessSection:
+    return read_section(
+        robustness,
+        study.settings,
+        corpus_digest=study.corpus.digest,
+        input_digests=study.digests,
+    )
+
+
 def _write_outputs(
-    study: Study, result: StudyResult, folder: Path, command: Command, progress: StageProgress
+    study: Study,
+    result: StudyResult,
+    folder: Path,
+    command: Command,
+    section: RobustnessSection | None,
+    progress: StageProgress,
 ) -> None:
     setup = write_setup(result)
     manifest = _describe_run(study, command, result)
+    if section is not None:
+        manifest["inputs"][f"robustness/{MANIFEST}"] = section.manifest_digest
     (folder / "setup.txt").write_text(setup + "\n", encoding="utf-8")
     progress("figures", 0.0)
     drawn = _draw(result, command)
@@ -91,7 +121,13 @@ def _write_outputs(
             (folder / f"tree.{ending}").write_text(serialise(result.tree), encoding="utf-8")
     if command in ("run", "report"):
         progress("report", 0.0)
-        page = render_report(result, setup=setup, figures=svg, manifest=manifest)
+        page = render_report(
+            result,
+            setup=setup,
+            figures=svg,
+            manifest=manifest,
+            robustness=None if section is None else section.html,
+        )
         (folder / "report.html").write_text(page, encoding="utf-8")
     outputs = {name: digest_of_file(folder / name) for name in list_files(folder)}
     text = json.dumps({**manifest, "outputs": outputs}, indent=2, ensure_ascii=False)

@@ -265,6 +265,9 @@ class CrosscheckSettings(Settings):
     unfiled: Literal["refuse", "leave-out"] = "refuse"
     """What to do about clustered papers that the taxonomy does not file: refuse to compare, or
     leave them out, which is said."""
+    unknown: Literal["refuse", "leave-out"] = "refuse"
+    """What to do about filed papers that the file of papers lacks, for every command that reads
+    the taxonomy: refuse it, or leave them out, which is said."""
 
 
 class HoldoutSettings(Settings):

@@ -41,6 +41,8 @@ class Study:
     ----------
     overrides : mapping of str to Any
         Settings given besides ``survey.yaml``, by dotted name.
+    taxonomy : Taxonomy or None
+        It may file papers that the corpus lacks, where the settings say to leave them out.
     embeddings : ndarray of float64, shape (n_papers, n_dimensions), or None
         Vectors in the order of the sorted keys, where the settings ask for them.
     digests : mapping of str to str
@@ -111,7 +113,8 @@ def read_study(folder: Path, overrides: Mapping[str, Any] | None = None) -> Stud
     taxonomy, subtree_file = None, SubtreeFile()
     if settings.taxonomy is not None:
         data, source = read(settings.taxonomy)
-        taxonomy = parse_taxonomy(parse_yaml(data, source=source), corpus)
+        known = corpus if settings.crosscheck.unknown == "refuse" else None
+        taxonomy = parse_taxonomy(parse_yaml(data, source=source), known)
     if settings.subtrees is not None:
         data, source = read(settings.subtrees)
         subtree_file = parse_subtrees(parse_yaml(data, source=source), corpus)

@@ -188,18 +188,26 @@ class Taxonomy:
         return tuple(found)
 
     def label_sets(self, axis_name: str) -> dict[str, tuple[str, ...]]:
-        """Labels of every filed paper on an axis, in the order of the axis; () for none."""
+        """Labels of every filed paper on an axis, in the order of the axis; () for none.
+
+        A label stands for its broader ones, too, so those are left out also where they were
+        given: with ``kid`` below ``top``, a paper with ``[kid, top]`` has the set of one with
+        ``[kid]``.
+        """
         labels = self.axis(axis_name).label_names
+        broader = {label: self.ancestors(axis_name, label) for label in labels}
         carried: dict[str, set[str]] = {key: set() for key in self.filed_keys}
         for assignment in self.assignments:
             if assignment.axis == axis_name:
                 carried[assignment.paper_key].add(assignment.label)
+        for mine in carried.values():
+            mine.difference_update([up for label in mine for up in broader[label]])
         return {
             key: tuple(label for label in labels if label in mine) for key, mine in carried.items()
         }
 
     def classes(self, axis_name: str, keys: Iterable[str] | None = None) -> Partition:
-        """Partition filed papers by the set of labels they carry on an axis.
+        """Partition filed papers by the set of labels they carry on an axis (`label_sets`).
 
         A paper with several labels forms a class with the papers that have the same
         ones (``a + b``); a paper with none is in the axis's ``otherwise`` class.
@@ -255,7 +263,12 @@ def _by_class(
 
 
 def read_taxonomy(path: Path, corpus: Corpus | None = None) -> Taxonomy:
-    """Read ``taxonomy.yaml`` and check it, against a corpus where one is given.
+    """Read ``taxonomy.yaml`` and check it.
+
+    Parameters
+    ----------
+    corpus : Corpus, optional
+        Papers of which the filed ones must be; without it, keys are not checked.
 
     Raises
     ------
@@ -307,11 +320,23 @@ def parse_taxonomy(document: YamlDocument, corpus: Corpus | None = None) -> Taxo
         ),
     )
     if corpus is not None:
-        for key in file.papers:
-            if key not in corpus:
-                where = document.at("papers", key)
-                raise DataError(f"{where}: unknown paper; {nearest(key, corpus.keys)}")
+        _check_papers(document, file, corpus)
     return taxonomy
+
+
+def _check_papers(document: YamlDocument, file: TaxonomyFile, corpus: Corpus) -> None:
+    """Refuse papers that the corpus lacks, all in one message."""
+    unknown = [key for key in file.papers if key not in corpus]
+    if not unknown:
+        return
+    where, hint = document.at("papers", unknown[0]), nearest(unknown[0], corpus.keys)
+    others, them = "", "it"
+    if len(unknown) > 1:
+        others, them = f", one of {abbreviate(unknown)}", "them"
+    raise DataError(
+        f"{where}: unknown paper{others}; correct {them} ({hint}) or leave {them} out by the "
+        "setting crosscheck.unknown=leave-out"
+    )
 
 
 def _check_names(document: YamlDocument, axis_name: str, axis: AxisEntry) -> None:

@@ -190,3 +190,26 @@ def test_the_default_folder_says_what_it_holds(
     monkeypatch.chdir(survey.parent)
     assert invoke(survey, "--quiet", *FAST).stdout == ""
     assert (survey.parent / "out" / "survey-holdout" / "manifest.json").is_file()
+
+
+def test_filed_papers_that_the_survey_lacks_are_left_out_only_when_asked(
+    survey: Path, tmp_path: Path
+) -> None:
+    """Named either way; the numbers are those of the papers that both have."""
+    plain = invoke(survey, "-o", tmp_path / "plain", *FAST)
+    papers = {"gone1": {"what": ["pixels"]}, **TAXONOMY["papers"], "gone2": {}}
+    make_survey(survey, papers=PAPERS, taxonomy={**TAXONOMY, "papers": papers}, subtrees=None)
+    refused = invoke(survey, "-o", tmp_path / "out", *FAST)
+    assert refused.exit_code == 1
+    assert "papers.gone1: unknown paper, one of gone1, gone2; correct them" in refused.stderr
+    out = tmp_path / "out"
+    result = invoke(survey, "-o", out, "--set", "crosscheck.unknown=leave-out", *FAST)
+    assert result.exit_code == 0, result.output
+    note = "The taxonomy files 2 papers that are not among the papers, left out: gone1, gone2."
+    assert note in result.stderr
+    assert result.stdout.splitlines()[:3] == plain.stdout.splitlines()[:3]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["overrides"]["crosscheck.unknown"] == "leave-out"
+    assert note in manifest["warnings"]
+    scores = [tmp_path / name / "tables" / "holdout.csv" for name in ("plain", "out")]
+    assert scores[0].read_bytes() == scores[1].read_bytes()

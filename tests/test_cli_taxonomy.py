@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from examples import TAXONOMY, make_survey
+from examples import SETTINGS, TAXONOMY, make_survey
 from typer.testing import CliRunner, Result
 
 from survey_tools.cli import app
@@ -238,6 +238,26 @@ def test_agree_matches_two_surveys_of_the_same_papers(tmp_path: Path) -> None:
         "--papers", MIM / "papers.jsonl", "--papers", other / "papers.jsonl",
     )  # fmt: skip
     assert by_file.stdout.splitlines()[1:] == result.stdout.splitlines()[1:]
+
+
+def test_agree_goes_by_the_setting_of_each_survey(tmp_path: Path) -> None:
+    """A filed paper that its survey lacks is refused; if it may be left out, its key counts."""
+    papers = {**TAXONOMY["papers"], "gone2019": {"what": ["tubes"]}}
+    for name in ("a", "b"):
+        make_survey(tmp_path / name, taxonomy={**TAXONOMY, "papers": papers})
+    folders = [tmp_path / "a", tmp_path / "b"]
+    message = one_line_of(invoke("agree", *folders, "--few"))
+    assert "papers.gone2019: unknown paper; correct it (" in message
+    asked = {**SETTINGS["crosscheck"], "unknown": "leave-out"}
+    for folder in folders:
+        make_survey(
+            folder,
+            settings={"crosscheck": asked},
+            taxonomy={**TAXONOMY, "papers": papers},
+        )
+    result = invoke("agree", *folders, "--few")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("6 papers filed by ")
 
 
 def test_agree_names_what_is_left_out(tmp_path: Path) -> None:

@@ -252,6 +252,22 @@ def test_warnings_say_what_a_reader_must_know(tmp_path: Path) -> None:
     assert "'drifted' drifted: Jaccard 0.67, 1.00 when named" in warnings
 
 
+def test_filed_papers_that_the_survey_lacks_are_left_out_only_when_asked(tmp_path: Path) -> None:
+    """The other papers are compared as if they had not been filed."""
+    filed = {"gone2019": {"what": ["views"]}, **TAXONOMY["papers"], "gone2020": {}}
+    folder = make_survey(tmp_path, taxonomy={**TAXONOMY, "papers": filed})
+    with pytest.raises(DataError, match=r"unknown paper, one of gone2019, gone2020; correct them"):
+        read_study(folder)
+    found = analyse(read_study(folder, {"crosscheck.unknown": "leave-out"})).crosscheck
+    plain = analyse(read_study(make_survey(tmp_path / "plain"))).crosscheck
+    assert found is not None
+    assert plain is not None
+    assert (found.missing_keys, plain.missing_keys) == (("gone2019", "gone2020"), ())
+    assert found.n_papers == plain.n_papers == 5
+    assert [axis.agreement for axis in found.axes] == [axis.agreement for axis in plain.axes]
+    assert found.labels == plain.labels
+
+
 def test_without_reason_there_is_no_warning(tmp_path: Path) -> None:
     """Six papers with abstracts and all names found: nothing to say."""
     papers = [{**paper, "abstract": f"{paper['title']}."} for paper in SIX_PAPERS]

@@ -138,6 +138,37 @@ def test_cells_join_the_labels_of_all_axes(tmp_path: Path) -> None:
     )
 
 
+def test_a_label_that_a_narrower_one_implies_is_left_out(tmp_path: Path) -> None:
+    """[z, x] is [z] where x is above z, however far and whoever gave it; y and v stay two."""
+    axes = "  a:\n    labels: {x: {}, z: {parent: y}, y: {parent: x}, v: {parent: x}}\n"
+    papers = """\
+papers:
+  p1: {a: [z]}
+  p2: {a: [x, z]}
+  p3: {a: [z, y, {label: x, annotator: Bo}]}
+  p4: {a: [x]}
+  p5: {a: [x, v, y]}
+"""
+    taxonomy = read(tmp_path, f"axes:\n{axes}{papers}")
+    assert taxonomy.label_sets("a") == {
+        "p1": ("z",),
+        "p2": ("z",),
+        "p3": ("z",),
+        "p4": ("x",),
+        "p5": ("y", "v"),
+    }
+    assert taxonomy.classes("a").as_mapping() == {
+        "p1": "z",
+        "p2": "z",
+        "p3": "z",
+        "p4": "x",
+        "p5": "y + v",
+    }
+    assert taxonomy.cells().sizes.tolist() == [3, 1, 1]
+    assert taxonomy.cell_titles() == {name: name for name in taxonomy.cells().group_names}
+    assert len(taxonomy.assignments) == 10  # what was written stays
+
+
 def test_papers_that_are_not_filed_are_named(tmp_path: Path) -> None:
     """No class is invented for them."""
     taxonomy = read(tmp_path, corpus=CORPUS)
@@ -174,7 +205,18 @@ def test_a_paper_that_the_corpus_lacks_is_refused(tmp_path: Path) -> None:
     """The line is the paper's and the nearest key is offered."""
     papers = with_papers("  p1: {}\n  p77: {}\n")
     assert complaint(tmp_path, papers, CORPUS) == (
-        "t.yaml:15: papers.p77: unknown paper; did you mean 'p7'?"
+        "t.yaml:15: papers.p77: unknown paper; correct it (did you mean 'p7'?) or leave it out by "
+        "the setting crosscheck.unknown=leave-out"
+    )
+
+
+def test_all_papers_that_the_corpus_lacks_are_named_at_once(tmp_path: Path) -> None:
+    """The first five, with their number and the line of the first."""
+    papers = with_papers("".join(f"  p{i}: {{}}\n" for i in range(5, 81, 9)))
+    assert complaint(tmp_path, papers, CORPUS) == (
+        "t.yaml:15: papers.p14: unknown paper, one of p14, p23, p32, p41, p50, … (8 in all); "
+        "correct them (did you mean 'p4'?) or leave them out by the setting "
+        "crosscheck.unknown=leave-out"
     )
 
 

@@ -349,7 +349,7 @@ def test_runs_of_characters_are_sklearns_char_wb(mim_corpus: Corpus) -> None:
 def test_runs_of_characters_by_hand(make_corpus) -> None:
     """A token stands between spaces; a run does not reach into the next token."""
     corpus = make_corpus({"a": "ab c"})
-    settings = TextSettings(analyser="characters", ngram_range=(3, 3), token_pattern=r"\w+")
+    settings = TextSettings(analyser="characters", ngram_range=(3, 3), token_pattern=r"\w+")  # noqa: S106
     counts = count_terms(tokenise(corpus, settings, NONE), settings)
     assert counts.terms.tolist() == [" ab", " c ", "ab "]
 

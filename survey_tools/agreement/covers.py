@@ -191,8 +191,11 @@ def _mutual_information(
 ) -> NDArray[np.float64]:
     """McDaid, Greene and Hurley's NMI by the larger entropy, equations 1 to 5."""
     n = int(tables[0].sum())
-    if not members_a.shape[1] or not members_b.shape[1]:
-        return np.full(len(tables), float(members_a.shape[1] == members_b.shape[1]))
+    # no group tells as much as an empty one: nothing
+    members_a, members_b = (
+        members if members.shape[1] else np.zeros((len(members), 1))
+        for members in (members_a, members_b)
+    )
     share = np.arange(n + 1) / n
     information = -share * np.log(np.maximum(share, 1.0 / n))  # h(w, n), in nats
     both = members_a.T @ tables @ members_b  # (n_tables, n_groups_a, n_groups_b)

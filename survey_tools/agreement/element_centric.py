@@ -11,18 +11,29 @@ References
    hierarchy", Scientific Reports 9 (2019), 8574, equations 1 to 4.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster import hierarchy
 
-from survey_tools.agreement.patterns import Patterns
+from survey_tools.agreement.index import (
+    FEWEST_TO_HALVE,
+    Agreement,
+    half_sample,
+    permute,
+    weigh,
+)
+from survey_tools.agreement.patterns import Patterns, find_patterns
+from survey_tools.agreement.robinson_foulds import find_clades
 from survey_tools.cover import Cover
 from survey_tools.errors import ParameterError, abbreviate
 from survey_tools.tree import Tree
 
-__all__ = ["ALPHA", "compare_elements", "compare_hierarchies"]
+__all__ = ["ALPHA", "NAME", "compare_elements", "compare_hierarchies"]
 
 ALPHA = 0.9  # as in the paper
+NAME = "element-centric similarity"
 _MOST_PAPERS = 2000  # whose affinities to one another are kept: 32 MB a side
 _CELLS_AT_ONCE = 8_000_000
 
@@ -108,16 +119,37 @@ def _affinities(
 
 
 def compare_hierarchies(
-    a: Tree | Cover, b: Tree | Cover, *, r: float = 1.0, alpha: float = ALPHA
-) -> float:
-    """Compare two sides of which each may be a tree, matched by paper key.
+    a: Tree | Cover,
+    b: Tree | Cover,
+    *,
+    rng: np.random.Generator,
+    n_permutations: int = 10_000,
+    n_resamples: int = 2_000,
+    confidence: float = 0.95,
+    r: float = 1.0,
+    alpha: float = ALPHA,
+) -> Agreement:
+    """Measure the agreement of two sides of which each may be a tree, matched by paper key.
 
-    Every inner node of a tree is a group, tied merges together one; the walker chooses it by a
-    weight of ``exp(r * level)``; the level is 0 at the root and 1 - height / height of the root
-    elsewhere, so that low nodes are strong for positive ``r`` and high ones for negative.
+    Every node of a tree is a group, its leaves too, and tied merges are one node. The walker
+    chooses among the groups of a paper by weights of ``exp(r * level)``; the level is 0 at the
+    root and 1 - height / height of the root elsewhere, so 1 at the leaves. Low nodes are strong
+    for positive ``r`` and high ones for negative. An inverted merge counts as made at the greatest
+    height below it.
+
+    A relabelling moves the papers of one side at random; a half-sample keeps half of the papers on
+    both sides, and whatever they say about those.
 
     Parameters
     ----------
+    rng : numpy.random.Generator
+        Source of relabellings and half-samples.
+    n_permutations, n_resamples : int
+        0 leaves chance and p-value, or the interval, at None. So do a tree with a single inner
+        node and a cover that gives all papers the same groups, and for intervals fewer than four
+        papers.
+    confidence : float
+        Level of the interval, between 0 and 1.
     r : float
         Scale of the levels; 0 weighs all nodes alike. For covers it plays no role.
     alpha : float
@@ -125,15 +157,18 @@ def compare_hierarchies(
 
     Returns
     -------
-    float
-        0 to 1.
+    Agreement
+        The element-centric similarity, 0 to 1. ``n_clusters`` and ``n_classes`` are inner nodes
+        of a tree, ties collapsed, the root among them; of a cover the groups that are not empty.
 
     Raises
     ------
     ParameterError
-        If the sides hold different papers, or more than 2,000; if ``r`` is not finite or ``alpha``
-        not between 0 and 1.
+        If the sides hold different papers; if a cover holds more than 2,000; if ``r`` is not
+        finite or ``alpha`` not between 0 and 1.
     """
+    from survey_tools.kernels.element_walks import sum_differences  # numba loads half a second
+
     if not np.isfinite(r) or not 0 < alpha < 1:
         raise ParameterError(
             f"r is {r} and alpha {alpha}; give r a finite number, alpha one between 0 and 1"
@@ -141,38 +176,104 @@ def compare_hierarchies(
     keys = sorted(a.paper_keys)
     if unlike := sorted(set(keys) ^ set(b.paper_keys)):
         raise ParameterError(f"the two sides hold different papers: {abbreviate(unlike)}")
+    n_papers = len(keys)
+    walk_a, walk_b = (_find_walk(side, keys, float(r), float(alpha)) for side in (a, b))
+    if not (walk_a.tells_apart and walk_b.tells_apart):  # every relabelling is the same
+        n_permutations = n_resamples = 0
+    if n_papers < FEWEST_TO_HALVE:
+        n_resamples = 0
+    everything = np.arange(n_papers)
+    visits_a, visits_b = walk_a.visit(everything), walk_b.visit(everything)
+
+    def compare(partners: NDArray[np.intp]) -> NDArray[np.float64]:
+        difference = sum_differences(visits_a, visits_b, partners)
+        return np.array([1.0 - difference / (2.0 * alpha * n_papers)])
+
+    def compare_half(places: NDArray[np.intp]) -> NDArray[np.float64]:
+        difference = np.abs(walk_a.visit(places) - walk_b.visit(places)).sum()
+        return np.array([1.0 - difference / (2.0 * alpha * len(places))])
+
+    index = weigh(
+        NAME,
+        float(np.clip(compare(everything)[0], 0.0, 1.0)),
+        by_chance=permute(compare, n_papers, n_permutations, rng).ravel(),
+        samples=half_sample(compare_half, n_papers, n_resamples, rng).ravel(),
+        confidence=confidence,
+        bounds=(0.0, 1.0),
+    )
+    return Agreement(
+        n_papers=n_papers,
+        n_clusters=walk_a.n_groups,
+        n_classes=walk_b.n_groups,
+        n_permutations=n_permutations,
+        n_resamples=n_resamples,
+        confidence=confidence,
+        indices=(index,),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Walk:
+    """How a walker goes about one side.
+
+    Attributes
+    ----------
+    tells_apart : bool
+        Whether a relabelling can change anything.
+    visit : callable
+        Takes places of the papers that are kept; returns personalised PageRank from every one
+        of them to every one, shape (n_kept, n_kept).
+    """
+
+    n_groups: int
+    tells_apart: bool
+    visit: Callable[[NDArray[np.intp]], NDArray[np.float64]]
+
+
+def _find_walk(side: Tree | Cover, keys: list[str], r: float, alpha: float) -> _Walk:
+    if isinstance(side, Tree):
+        return _walk_tree(side, r, alpha)
     if len(keys) > _MOST_PAPERS:
         raise ParameterError(f"{len(keys)} papers are more than {_MOST_PAPERS:,}; draw a sample")
-    visits = [_visit(side, keys, r, alpha) for side in (a, b)]
-    differences = np.abs(visits[0] - visits[1]).sum(axis=1)
-    return float(np.clip(1.0 - differences / (2.0 * alpha), 0.0, 1.0).mean())
+    return _walk_cover(side.restrict(keys), alpha)
 
 
-def _visit(side: Tree | Cover, keys: list[str], r: float, alpha: float) -> NDArray[np.float64]:
-    """Personalised PageRank from every paper to every other, shape (n_papers, n_papers)."""
-    if isinstance(side, Cover):
-        members = side.restrict(keys).members.astype(np.float64)
-        shares = members
-    else:
-        n = side.n_papers
-        place = side.starts[[side.leaf(key) for key in keys]]
-        # a merge counts as made at the height of the highest one below it; one that its parent
-        # ties with is part of that, so that the order of tied merges plays no role
-        heights = hierarchy.maxdists(side.to_linkage())
-        is_group = np.append(heights[side.parents[n:-1] - n] > heights[:-1], True)
-        first, size = side.starts[n:][is_group], side.sizes[n:][is_group]
-        members = ((place[:, None] >= first) & (place[:, None] < first + size)).astype(np.float64)
-        levels = 1.0 - heights[is_group] / (heights[-1] or 1.0)
-        levels[-1] = 0.0  # also of a root at height 0
-        exponents = np.where(members > 0, r * levels, -np.inf)
-        # relative to a paper's heaviest: only proportions count, and none may over- or underflow
-        shares = np.exp(exponents - exponents.max(axis=1, keepdims=True))
-    n_papers = members.sum(axis=0)
-    of_paper = shares.sum(axis=1, keepdims=True)
-    has_group = of_paper[:, 0] > 0
-    shares = np.divide(shares, of_paper, out=np.zeros(shares.shape), where=of_paper > 0)
-    per_group = np.divide(1.0, n_papers, out=np.zeros(len(n_papers)), where=n_papers > 0)
-    step = (shares * per_group) @ members.T
-    visits = (1.0 - alpha) * np.linalg.inv(np.eye(len(step)) - alpha * step)
-    visits[~has_group] = np.eye(len(step))[~has_group]
-    return np.asarray(visits)
+def _walk_tree(tree: Tree, r: float, alpha: float) -> _Walk:
+    from survey_tools.kernels.element_walks import visit_papers  # numba loads half a second
+
+    clades = find_clades(tree)
+    nodes = clades.to_nodes(with_fans=False)
+    meets = _find_meets(clades.parents)
+
+    def visit(places: NDArray[np.intp]) -> NDArray[np.float64]:
+        visits = np.empty((len(places), len(places)))
+        visit_papers(nodes, meets, places, r, alpha, visits)
+        return visits
+
+    return _Walk(n_groups=clades.n_clades, tells_apart=clades.n_clades > 1, visit=visit)
+
+
+def _find_meets(parents: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the lowest common ancestor of every two nodes, of which children come first."""
+    n = len(parents)
+    meets = np.empty((n, n), dtype=np.int32)
+    for v in range(n - 1, -1, -1):  # no later node is below v: v meets it where v's parent does
+        meets[v, v:] = meets[parents[v], v:]
+        meets[v, v] = v
+        meets[v:, v] = meets[v, v:]
+    return meets
+
+
+def _walk_cover(cover: Cover, alpha: float) -> _Walk:
+    patterns = find_patterns(cover.members)
+    members = patterns.members[patterns.codes]
+
+    def visit(places: NDArray[np.intp]) -> NDArray[np.float64]:
+        mine = members[places]
+        n_papers, n_groups = mine.sum(axis=0), mine.sum(axis=1)
+        shares = np.divide(mine, n_papers, out=np.zeros(mine.shape), where=n_papers > 0)
+        step = (shares @ mine.T) / np.maximum(n_groups, 1.0)[:, None]
+        step[n_groups == 0, n_groups == 0] = 1.0  # a paper without group stays where it is
+        return np.asarray((1.0 - alpha) * np.linalg.inv(np.eye(len(mine)) - alpha * step))
+
+    return _Walk(n_groups=patterns.n_groups, tells_apart=patterns.n_patterns > 1, visit=visit)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from survey_tools.agreement.element_centric import compare_hierarchies
 from survey_tools.agreement.index import FEWEST_TO_HALVE, Agreement, weigh
 from survey_tools.agreement.robinson_foulds import find_clades, robinson_foulds_distance
 from survey_tools.agreement.triplets import triplet_distance
@@ -76,7 +77,9 @@ def compare_trees(
     [1]_. Baker's gamma: Spearman's, of the greatest number of clusters at which each pair is
     still together [2]_, which orders pairs as the heights do. Triplet distance: share of
     triples of papers that are resolved differently. Robinson-Foulds distance: share of clades
-    that one tree has and the other has not. The last two are distances.
+    that one tree has and the other has not. These two are distances. Element-centric similarity:
+    how alike the trees' groups are as seen from each paper, low ones counting more (see
+    `compare_hierarchies`).
 
     Tied merges are one node, and pairs that meet there are tied, in whatever order they were
     merged; dendextend splits tied numbers of clusters by that order. An inverted merge counts
@@ -159,6 +162,14 @@ def compare_trees(
         )
         for i, name in enumerate((*_NAMES, *_DISTANCES))
     ]
+    elements = compare_hierarchies(
+        a,
+        b,
+        rng=rng,
+        n_permutations=n_permutations,
+        n_resamples=n_resamples,
+        confidence=confidence,
+    )
     return Agreement(
         n_papers=n_papers,
         n_clusters=clades_a.n_clades,
@@ -166,5 +177,5 @@ def compare_trees(
         n_permutations=n_permutations,
         n_resamples=n_resamples,
         confidence=confidence,
-        indices=tuple(indices),
+        indices=(*indices, *elements.indices),
     )

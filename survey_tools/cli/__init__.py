@@ -12,6 +12,7 @@ from survey_tools.cli.exchange import export_command, import_command
 from survey_tools.cli.harvest import harvest_command
 from survey_tools.cli.holdout import holdout_command
 from survey_tools.cli.resolve import resolve_command
+from survey_tools.cli.robustness import robustness_command
 from survey_tools.cli.status import status_command
 from survey_tools.cli.taxonomy import taxonomy_app
 from survey_tools.cli.terminal import DebugOption, one_line_errors
@@ -45,6 +46,9 @@ def _root(
 study.add_commands(app)
 app.command("holdout", short_help="Test whether the taxonomy can be told from the texts.")(
     holdout_command
+)
+app.command("robustness", short_help="Test whether the clusters would still be there.")(
+    robustness_command
 )
 app.command("import", short_help="Take references (BibTeX, RIS, CSV …) into a survey.")(
     import_command

@@ -1,13 +1,12 @@
 """The command holdout: what texts say of a taxonomy, and labels for papers not yet filed."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from survey_tools.cli.progress import stage_bar
-from survey_tools.cli.study import SeedOption, SetOption, SurveyArgument
+from survey_tools.cli.study import SeedOption, SetOption, SurveyArgument, join_options
 from survey_tools.cli.terminal import (
     DebugOption,
     QuietOption,
@@ -15,7 +14,6 @@ from survey_tools.cli.terminal import (
     note,
     one_line,
     one_line_errors,
-    parse_assignments,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def holdout_command(
     and that is compared with guessing.
     """
     with one_line_errors(debug=debug):
-        overrides = _join(settings, {"holdout.n_folds": folds, "seed": seed})
+        overrides = join_options({"holdout.n_folds": folds, "seed": seed}, settings)
         with log_to_stderr(quiet=quiet), stage_bar("holding out", quiet=quiet) as show:
             from survey_tools.holdout_study import run_hold_out
             from survey_tools.study import bundled_survey
@@ -83,17 +81,6 @@ def holdout_command(
             )
     if not quiet:
         _print(done, target)
-
-
-def _join(assignments: list[str] | None, named: Mapping[str, Any]) -> dict[str, Any]:
-    """Join settings that have options of their own with those of ``--set``."""
-    from survey_tools.errors import ParameterError
-
-    options = {name: value for name, value in named.items() if value is not None}
-    assigned = parse_assignments(assignments or [])
-    if twice := sorted(options.keys() & assigned.keys()):
-        raise ParameterError(f"{twice[0]} is given twice, by its own option and by --set")
-    return {**options, **assigned}
 
 
 def _print(done: "HoldOutRun", target: Path) -> None:

@@ -11,7 +11,7 @@ from survey_tools.cli.terminal import note, one_line, rich_bar
 if TYPE_CHECKING:
     from survey_tools.harvest.desk import HarvestProgress
 
-__all__ = ["harvest_bar", "stage_bar"]
+__all__ = ["harvest_bar", "run_bar", "stage_bar"]
 
 _LONG_WAIT_S = 10.0  # a wait that is worth a line where there is no terminal
 
@@ -27,6 +27,45 @@ def stage_bar(stage: str, *, quiet: bool) -> Iterator[Callable[[float], None]]:
     with rich_bar(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(stage, total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+@contextmanager
+def run_bar(stage: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show runs done of all, their rate in this session, and the time left."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _n_done, _n_all: None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with rich_bar(*columns) as bar:
+        task = bar.add_task(stage, total=None, count="", left="")
+        began: list[tuple[float, int]] = []
+
+        def show(n_done: int, n_all: int) -> None:
+            now_s = bar.tasks[0].elapsed or 0.0
+            began[:] = began or [(now_s, n_done)]
+            elapsed_s, n_new = now_s - began[0][0], n_done - began[0][1]
+            rate = left = ""
+            if elapsed_s > 1 and n_new:
+                rate = f", {n_new / elapsed_s:,.3g} runs/s"
+                left = f"left {timedelta(seconds=round(elapsed_s * (n_all - n_done) / n_new))}"
+            bar.update(
+                task,
+                description="running" if n_done < n_all else "summing up",
+                total=n_all,
+                completed=n_done,
+                count=f"{n_done:,} of {n_all:,} runs{rate}",
+                left=left,
+            )
+
+        yield show
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from survey_tools.cli.terminal import (
     rich_bar,
 )
 
-__all__ = ["add_commands"]
+__all__ = ["add_commands", "join_options"]
 
 # Shares of a run in per cent, for the progress bar; from benchmarks/run_mim.md.
 _STAGE_SHARES = {
@@ -183,21 +183,52 @@ ScratchOption = Annotated[
         show_default=False,
     ),
 ]
+RobustnessOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Output folder of survey-tools robustness, run on the same survey with the same "
+        "settings, whose section the report takes over.",
+        show_default=False,
+    ),
+]
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add run, cluster, crosscheck and report to the program."""
-    _add_study_command(app, "run", "Cluster, cross-check and report, all in one.")
+    _add_reporting(app, "run", "Cluster, cross-check and report, all in one.")
     _add_cluster(app)
-    _add_study_command(app, "crosscheck", "Compare the clusters with the manual taxonomy.")
-    _add_study_command(app, "report", "Write the report alone, one offline page.")
+    _add_crosscheck(app)
+    _add_reporting(app, "report", "Write the report alone, one offline page.")
 
 
-def _add_study_command(app: typer.Typer, command: StudyCommand, purpose: str) -> None:
-    """Add a command that reads a survey folder and writes an output folder."""
+def _add_reporting(app: typer.Typer, command: Literal["run", "report"], purpose: str) -> None:
+    """Add a command that writes the report."""
 
     @app.command(command, help=purpose)
-    def study_command(
+    def report(
+        survey: SurveyArgument = None,
+        out: OutOption = None,
+        linkage: LinkageOption = None,
+        metric: MetricOption = None,
+        n_clusters: ClustersOption = None,
+        seed: SeedOption = None,
+        page: PageOption = None,
+        style: StyleOption = None,
+        robustness: RobustnessOption = None,
+        settings: SetOption = None,
+        quiet: QuietOption = False,
+        debug: DebugOption = False,
+    ) -> None:
+        named = _name_options(linkage, metric, n_clusters, seed, page, style)
+        with one_line_errors(debug=debug):
+            overrides = join_options(named, settings)
+            _execute(command, survey, out, overrides, robustness=robustness, quiet=quiet)
+
+
+def _add_crosscheck(app: typer.Typer) -> None:
+    @app.command("crosscheck", help="Compare the clusters with the manual taxonomy.")
+    def crosscheck(
         survey: SurveyArgument = None,
         out: OutOption = None,
         linkage: LinkageOption = None,
@@ -212,7 +243,7 @@ def _add_study_command(app: typer.Typer, command: StudyCommand, purpose: str) ->
     ) -> None:
         named = _name_options(linkage, metric, n_clusters, seed, page, style)
         with one_line_errors(debug=debug):
-            _execute(command, survey, out, _join_options(named, settings), quiet=quiet)
+            _execute("crosscheck", survey, out, join_options(named, settings), quiet=quiet)
 
 
 def _add_cluster(app: typer.Typer) -> None:
@@ -240,7 +271,7 @@ def _add_cluster(app: typer.Typer) -> None:
         if certify:
             named["clustering.certify"] = True
         with one_line_errors(debug=debug):
-            overrides = _join_options(named, settings)
+            overrides = join_options(named, settings)
             if any(name.startswith("condense.") for name in overrides):
                 _condense(survey, out, overrides, engine, scheduler, scratch, quiet=quiet)
                 return
@@ -267,7 +298,7 @@ def _name_options(
     }
 
 
-def _join_options(named: dict[str, Any], assignments: list[str] | None) -> dict[str, Any]:
+def join_options(named: dict[str, Any], assignments: list[str] | None) -> dict[str, Any]:
     """Join settings that have options of their own with those of ``--set``."""
     options = {name: value for name, value in named.items() if value is not None}
     assigned = parse_assignments(assignments or [])
@@ -288,6 +319,7 @@ def _execute(
     out: Path | None,
     overrides: dict[str, Any],
     *,
+    robustness: Path | None = None,
     quiet: bool,
 ) -> None:
     gc.set_threshold(50_000, 20, 20)  # the default looks through all objects too often: 10 %
@@ -300,7 +332,14 @@ def _execute(
         gc.freeze()  # what the libraries hold stays
         folder = survey or bundled_survey()
         target = out or _default_target(folder)
-        result = run_study(folder, target, command=command, overrides=overrides, progress=progress)
+        result = run_study(
+            folder,
+            target,
+            command=command,
+            overrides=overrides,
+            robustness=robustness,
+            progress=progress,
+        )
     if quiet:
         return
     for warning in result.warnings:

@@ -5,8 +5,6 @@ depends on nothing but the shard, so every engine gives the same bytes.
 """
 
 import multiprocessing
-import signal
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +16,9 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from survey_tools.errors import ParameterError, SurveyToolsError
+from survey_tools.dask_cluster import open_dask
+from survey_tools.errors import ParameterError
+from survey_tools.workers import WorkerError, ignore_interrupt
 
 __all__ = ["Engine", "EngineChoice", "WorkerError", "open_engine"]
 
@@ -28,10 +28,6 @@ Result = TypeVar("Result")
 Results: TypeAlias = Generator[Result, None, None]
 
 _N_AHEAD = 2  # shards sent ahead to each worker, so that none waits for the next
-
-
-class WorkerError(SurveyToolsError):
-    """A process that computed shards has ended."""
 
 
 class Engine(Protocol):
@@ -102,7 +98,7 @@ def _call(function: Callable[[Item], Result], item: Item) -> Result:
 def _open_processes(n_workers: int) -> Iterator[Engine]:
     # spawned, not forked: a fork copies locks that threads of BLAS may hold
     executor = ProcessPoolExecutor(
-        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
+        n_workers, mp_context=multiprocessing.get_context("spawn"), initializer=ignore_interrupt
     )
     try:
         yield _map_ahead(executor.submit, n_workers * _N_AHEAD, when_dead=BrokenProcessPool)
@@ -110,43 +106,11 @@ def _open_processes(n_workers: int) -> Iterator[Engine]:
         executor.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the process that started this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 @contextmanager
 def _open_dask(choice: EngineChoice) -> Iterator[Engine]:
-    try:
-        distributed: Any = import_module("dask.distributed")
-    except ImportError as error:
-        raise ParameterError(
-            f"the engine 'dask' needs Dask, which is not installed ({error}); "
-            "install 'survey-tools[dask]' or use the engine 'local'"
-        ) from None
-    killed: type[Exception] = distributed.KilledWorker
-    if choice.scheduler is None:
-        with (
-            tempfile.TemporaryDirectory(prefix="survey-tools-dask-") as room,
-            import_module("dask.config").set({"temporary-directory": room}),
-            distributed.LocalCluster(
-                n_workers=choice.n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-            ) as cluster,
-            distributed.Client(cluster) as client,
-        ):
-            submit = _submitter(client)
-            yield _map_ahead(submit, choice.n_workers * _N_AHEAD, when_dead=killed)
-        return
-    try:
-        client = distributed.Client(choice.scheduler, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise ParameterError(
-            f"{choice.scheduler}: no Dask scheduler can be reached there ({error})"
-        ) from None
-    with client:
+    with open_dask(choice.n_workers, choice.scheduler, otherwise="local") as client:
+        killed: type[Exception] = import_module("dask.distributed").KilledWorker
         n_workers = len(client.scheduler_info(n_workers=-1)["workers"])
-        if not n_workers:
-            raise ParameterError(f"{choice.scheduler}: the Dask scheduler has no worker; start one")
         yield _map_ahead(_submitter(client), n_workers * _N_AHEAD, when_dead=killed)
 
 

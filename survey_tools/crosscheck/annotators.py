@@ -106,7 +106,8 @@ def compare_annotators(
 
     Axes and labels are matched by name, papers by key (see `join_keys`). Only papers that all
     annotators filed are compared; a paper without a label on an axis counts as filed
-    there under the empty set.
+    there under the empty set. A label that a narrower one implies is left out, and so is one that
+    is broader in another annotator's taxonomy.
 
     Parameters
     ----------
@@ -129,10 +130,7 @@ def compare_annotators(
     paper_keys, missing = _share_papers(filings, allow_few=allow_few)
     taxonomies = [filing.taxonomy for filing in filings]
     shared, axes_apart = _share_axes(names, taxonomies)
-    labels: dict[str, dict[str, _Labels]] = {
-        axis: {name: t.label_sets(axis) for name, t in zip(names, taxonomies, strict=True)}
-        for axis in shared
-    }
+    labels = {axis: _list_labels(names, taxonomies, axis) for axis in shared}
     sides = [(axis, taxonomies[0].axis(axis).title, labels[axis]) for axis in shared]
     sides.append((CELLS, "Combined cells", _combine(labels, names)))
     axes = []
@@ -198,6 +196,33 @@ def _share_axes(
             f"the taxonomies have no axis in common ({listed}); axes are matched by name"
         )
     return shared, {axis: tuple(mine) for axis, mine in owners.items() if axis not in shared}
+
+
+def _list_labels(
+    names: Sequence[str], taxonomies: Sequence[Taxonomy], axis: str
+) -> dict[str, _Labels]:
+    """List the labels of an axis by annotator, then by paper, without implied ones.
+
+    If one taxonomy alone says what is broader, the same labels would else be one set there and
+    another elsewhere.
+    """
+    broader: dict[str, set[str]] = {}
+    for taxonomy in taxonomies:
+        for name in taxonomy.axis(axis).label_names:
+            broader.setdefault(name, set()).update(taxonomy.ancestors(axis, name))
+
+    def is_implied(label: str, by: str) -> bool:
+        return label in broader[by] and by not in broader[label]
+
+    return {
+        name: {
+            key: tuple(
+                label for label in mine if not any(is_implied(label, by=other) for other in mine)
+            )
+            for key, mine in taxonomy.label_sets(axis).items()
+        }
+        for name, taxonomy in zip(names, taxonomies, strict=True)
+    }
 
 
 def _combine(

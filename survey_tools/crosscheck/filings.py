@@ -126,7 +126,8 @@ def read_filing(path: Path, *, papers: Path | None = None) -> Filing:
         )
     source = path / settings.papers
     corpus = parse_papers(read_bytes(source), source=str(source))
-    taxonomy = read_taxonomy(path / settings.taxonomy, corpus)
+    known = corpus if settings.crosscheck.unknown == "refuse" else None
+    taxonomy = read_taxonomy(path / settings.taxonomy, known)
     return Filing(name=str(path), taxonomy=taxonomy, corpus=corpus)
 
 

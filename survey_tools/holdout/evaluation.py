@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from survey_tools.corpus import Corpus
-from survey_tools.errors import ParameterError
+from survey_tools.errors import ParameterError, abbreviate, count
 from survey_tools.holdout.baselines import GUESSES
 from survey_tools.holdout.calibration import brier_score, calibration_error
 from survey_tools.holdout.learning_curve import measure_curve
@@ -57,6 +57,8 @@ def hold_out(
     ----------
     corpus : Corpus
         Papers that the taxonomy does not file are left out.
+    taxonomy : Taxonomy
+        Papers that it files and the corpus lacks are left out.
     seed : int
         Repeat ``r`` of axis ``i`` draws from ``default_rng([seed, i, r])``, so adding repeats,
         or an axis at the end, moves no other folds.
@@ -96,6 +98,7 @@ def hold_out(
             found.append(_hold_out_axis(material, choice, key=(seed, i), advance=advance))
     sources = count_text_sources(papers, text_settings.fields)
     unfiled = tuple(key for key in every_key if key not in filed)
+    missing = tuple(key for key in taxonomy.filed_keys if key not in corpus)
     return HoldOut(
         n_papers=len(keys),
         n_folds=settings.n_folds,
@@ -103,7 +106,7 @@ def hold_out(
         unfiled_keys=unfiled,
         axes=tuple(found),
         text_sources=sources,
-        notes=tuple(_notes(text_settings, sources, len(keys), len(unfiled))),
+        notes=tuple(_notes(text_settings, sources, len(keys), len(unfiled), missing)),
     )
 
 
@@ -137,7 +140,11 @@ def _n_calibrated(settings: HoldoutSettings) -> int:
 
 
 def _notes(
-    text: TextSettings, sources: Mapping[TextSource, int], n_papers: int, n_unfiled: int
+    text: TextSettings,
+    sources: Mapping[TextSource, int],
+    n_papers: int,
+    n_unfiled: int,
+    missing: Sequence[str],
 ) -> Iterator[str]:
     if sources["digest"]:
         yield (
@@ -152,6 +159,12 @@ def _notes(
         )
     if n_unfiled:
         yield f"{n_unfiled} papers are not filed in the taxonomy and left out."
+    if missing:
+        are = "is not among the papers" if len(missing) == 1 else "are not among the papers"
+        yield (
+            f"The taxonomy files {count(len(missing), 'paper')} that {are}, left out: "
+            f"{abbreviate(missing)}."
+        )
 
 
 def _hold_out_axis(

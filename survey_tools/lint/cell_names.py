@@ -71,22 +71,36 @@ def _form_of_parts(names: Iterable[str]) -> _Form:
 
 
 def _written_forms(taxonomy: Taxonomy) -> dict[str, set[_Form]]:
-    """Write the cell of every filed paper in all ways: names or titles, with axes or without."""
-    parts: dict[str, list[tuple[str, ...]]] = {key: [] for key in taxonomy.filed_keys}
+    """Write the cell of every filed paper in all ways.
+
+    By names or titles, with axes or without, with the broader labels of its labels or without.
+    """
+    forms: dict[str, set[_Form]] = {key: set() for key in taxonomy.filed_keys}
+    for with_broader in (False, True):
+        for key, parts in _written_parts(taxonomy, with_broader=with_broader).items():
+            ways = zip(*parts, strict=True) if parts else [("none",)]
+            forms[key].update(map(_form_of_parts, ways))
+    return forms
+
+
+def _written_parts(
+    taxonomy: Taxonomy, *, with_broader: bool
+) -> dict[str, list[tuple[str, str, str, str]]]:
+    """Write every label of every filed paper in four ways."""
+    parts: dict[str, list[tuple[str, str, str, str]]] = {key: [] for key in taxonomy.filed_keys}
     for axis in taxonomy.axes:
         is_single = len(axis.labels) == 1
         title_of = {label.name: label.title for label in axis.labels}
+        broader = {name: taxonomy.ancestors(axis.name, name) for name in axis.label_names}
         for key, labels in taxonomy.label_sets(axis.name).items():
-            for label in labels:
+            named = dict.fromkeys(labels)
+            if with_broader:
+                named |= dict.fromkeys(up for label in labels for up in broader[label])
+            for label in named:
                 title = title_of[label]
                 parts[key].append(
                     (axis.name, axis.title, axis.name, axis.title)
                     if is_single
                     else (f"{axis.name}: {label}", f"{axis.title}: {title}", label, title)
                 )
-    return {
-        key: {_form_of_parts(way) for way in zip(*mine, strict=True)}
-        if mine
-        else {_form_of_parts(["none"])}
-        for key, mine in parts.items()
-    }
+    return parts

@@ -162,14 +162,18 @@ def _describe_crosscheck(result: StudyResult) -> str:
         trees = (
             " The dendrogram is compared with the average-linkage tree of the Jaccard distances of "
             "the papers' label sets over all axes (cophenetic correlation, Baker's gamma, triplet "
-            "and Robinson-Foulds distances, Bk, Mantel's test)."
+            "and Robinson-Foulds distances, element-centric similarity, Bk, Mantel's test)."
         )
     searched = ""
     if settings.n_permutations:
         searched = ", against as many papers drawn at random and searched for in the same tree"
-    left_out = ""
-    if unfiled := result.crosscheck.unfiled_keys:
-        left_out = f" ({count(len(unfiled), 'paper')} that it does not file left out)"
+    n_unfiled, n_missing = (
+        len(keys) for keys in (result.crosscheck.unfiled_keys, result.crosscheck.missing_keys)
+    )
+    parts = [f"{count(n_unfiled, 'paper')} that it does not file"] if n_unfiled else []
+    if n_missing:
+        parts.append(f"{count(n_missing, 'filed paper')} not among those clustered")
+    left_out = f" ({' and '.join(parts)} left out)" if parts else ""
     witnesses = f"its {settings.n_nearest} nearest papers by cosine, its cluster, its silhouette"
     if settings.ask_holdout:
         held = result.settings.holdout

@@ -93,8 +93,6 @@ def overlapping_nmi(a: Sets, b: Sets) -> float:
     for side in (a, b):
         groups = sorted(set().union(*side))
         sides.append([np.array([g in s for s in side]) for g in groups])
-    if not sides[0] or not sides[1]:
-        return float(len(sides[0]) == len(sides[1]))
 
     def entropy(x: NDArray[np.bool_]) -> float:
         return h(x.sum(), n) + h((~x).sum(), n)
@@ -105,7 +103,7 @@ def overlapping_nmi(a: Sets, b: Sets) -> float:
             p = [h((u & v).sum(), n) for u in (~x, x) for v in (~y, y)]
             like = p[0] + p[3] >= p[1] + p[2]
             found.append(sum(p) - entropy(y) if like else entropy(x))
-        return min(found)
+        return min(found, default=entropy(x))  # nothing is learnt from no group
 
     hx, hy = (sum(map(entropy, side)) for side in sides)
     x_given_y = sum(given_best(x, sides[1]) for x in sides[0])
@@ -223,6 +221,15 @@ def test_sides_without_groups_are_defined() -> None:
     apart = {index.name: index.value for index in compare(something, nothing).indices}
     assert apart["BCubed F"] == apart["overlapping NMI"] == apart["BCubed precision"] == 0.0
     assert all(np.isfinite(value) for value in apart.values())
+
+
+def test_no_group_and_a_group_of_all_papers_tell_equally_little() -> None:
+    """NMI is 1 where neither side tells papers apart, 0 where one alone does."""
+    nothing: Sets = [set()] * 4
+    everything: Sets = [{1}] * 4
+    for sides in [(nothing, everything), (everything, nothing), (everything, everything)]:
+        assert compare(*sides).index("overlapping NMI").value == 1.0
+    assert compare(nothing, [{1}, {1, 2}, {1}, {1}]).index("overlapping NMI").value == 0.0
 
 
 # ---------------------------------------------------------------- chance and intervals

@@ -22,6 +22,7 @@ from tree_examples import (
     shuffle_papers,
 )
 
+from survey_tools.agreement.element_centric import compare_hierarchies
 from survey_tools.agreement.index import Agreement
 from survey_tools.agreement.robinson_foulds import find_clades
 from survey_tools.agreement.trees import compare_trees, measure_merge_heights
@@ -29,7 +30,10 @@ from survey_tools.errors import ParameterError
 from survey_tools.kernels.tree_pairs import N_MEASURES, compare_rows
 from survey_tools.tree import Tree
 
-NAMES = ("cophenetic correlation", "Baker's gamma", "triplet distance", "Robinson-Foulds distance")
+NAMES = (
+    *("cophenetic correlation", "Baker's gamma", "triplet distance", "Robinson-Foulds distance"),
+    "element-centric similarity",
+)
 
 
 def compare(a: Tree, b: Tree, *, seed: int = 0, **options: Any) -> Agreement:
@@ -39,12 +43,12 @@ def compare(a: Tree, b: Tree, *, seed: int = 0, **options: Any) -> Agreement:
 
 
 def values(agreement: Agreement) -> list[float]:
-    """Return the values in the order of the indices."""
-    return [index.value for index in agreement.indices]
+    """Return the values but the element-centric similarity, which has tests of its own."""
+    return [index.value for index in agreement.indices[:4]]
 
 
 def brute_force(a: Tree, b: Tree, keys: list[str]) -> list[float]:
-    """Compute all indices pair by pair, triple by triple and set by set; NaN if undefined."""
+    """Compute four indices pair by pair, triple by triple and set by set; NaN if undefined."""
     x, y = heights_of_pairs(a, keys), heights_of_pairs(b, keys)
     is_defined = np.ptp(x) > 0 and np.ptp(y) > 0
     correlations = [pearsonr(x, y)[0], spearmanr(x, y)[0]] if is_defined else [np.nan] * 2
@@ -78,12 +82,12 @@ def test_four_papers_by_hand() -> None:
     assert values(agreement) == pytest.approx([0.4, 1 / 6, 0.5, 0.5])
     assert (agreement.n_papers, agreement.n_clusters, agreement.n_classes) == (4, 3, 3)
     assert [index.name for index in agreement.indices] == list(NAMES)
-    assert [index.is_distance for index in agreement.indices] == [False, False, True, True]
+    assert [index.is_distance for index in agreement.indices] == [False, False, True, True, False]
 
 
 @given(pairs_of_trees())
 def test_values_equal_brute_force(pair: tuple[Tree, Tree]) -> None:
-    """All indices equal their definitions, with ties and without; undefined ones are 0."""
+    """Indices equal their definitions, with ties and without; undefined ones are 0."""
     expected = brute_force(*pair, sorted(pair[0].paper_keys))
     assert values(compare(*pair)) == pytest.approx(np.nan_to_num(expected, nan=0.0), abs=1e-12)
 
@@ -131,6 +135,15 @@ def test_a_tree_agrees_with_itself(pair: tuple[Tree, Tree]) -> None:
     agreement = compare(pair[0], pair[0])
     perfect = [1.0, 1.0] if agreement.n_clusters > 1 else [0.0, 0.0]
     assert values(agreement) == pytest.approx([*perfect, 0.0, 0.0])
+
+
+@given(pairs_of_trees(fewest=3))
+def test_element_centric_similarity_stands_beside_them(pair: tuple[Tree, Tree]) -> None:
+    """As computed alone; a tree of one node has one, too."""
+    alone = compare_hierarchies(
+        *pair, rng=np.random.default_rng(0), n_permutations=0, n_resamples=0
+    )
+    assert compare(*pair).indices[4:] == alone.indices
 
 
 def test_sides_can_be_exchanged() -> None:
@@ -199,7 +212,7 @@ def test_chance_is_that_of_all_relabellings() -> None:
     n = 20_000
     agreement = compare(a, b, n_permutations=n)
     everything = np.array([values(compare(a, other)) for other in relabellings(b)])
-    for i, index in enumerate(agreement.indices):
+    for i, index in enumerate(agreement.indices[:4]):
         every = everything[:, i]
         is_as_good = every <= index.value + 1e-9 if i > 1 else every >= index.value - 1e-9
         share = is_as_good.mean()
@@ -219,7 +232,7 @@ def test_a_copy_is_better_than_chance_and_a_stranger_is_not() -> None:
     )
     options = {"n_permutations": 199, "n_resamples": 200}
     alike, unlike = compare(tree, copy, **options), compare(tree, stranger, **options)
-    assert [index.p_value for index in alike.indices] == [1 / 200] * 4
+    assert [index.p_value for index in alike.indices] == [1 / 200] * 5
     assert all(index.p_value is not None and index.p_value > 0.05 for index in unlike.indices)
     for index in (*alike.indices, *unlike.indices):
         assert index.low is not None

@@ -199,6 +199,45 @@ papers:
     ]
 
 
+def test_a_label_and_what_it_implies_are_one_label() -> None:
+    """One annotator writes the broader label beside the narrower one, the other does not."""
+    axes = "axes: {hidden: {labels: {pixels: {}, patches: {parent: pixels}}}}\n"
+    given = {"Ada": ("[patches]", "[pixels]"), "Bo": ("[pixels, patches]", "[patches]")}
+    filings = []
+    for name, (first, second) in given.items():
+        text = f"{axes}papers: {{p1: {{hidden: {first}}}, p2: {{hidden: {second}}}}}\n"
+        taxonomy = parse_taxonomy(parse_yaml(text.encode(), source=name))
+        filings.append(Filing(name=name, taxonomy=taxonomy, corpus=None))
+    comparison = compare(*filings)
+    assert [axis.n_equal for axis in comparison.axes] == [1, 1]
+    assert [(d.paper_key, d.labels) for d in comparison.disagreements] == [
+        ("p2", (("pixels",), ("patches",)))
+    ]
+
+
+def test_what_one_taxonomy_implies_counts_for_all() -> None:
+    """Where only one names the parent; parents that contradict each other imply nothing more."""
+    below, above, flat = (
+        "top: {}, kid: {parent: top}",
+        "top: {parent: kid}, kid: {}",
+        "top: {}, kid: {}",
+    )
+    for hierarchies, expected in [
+        ((below, flat), (("kid",), ("kid",))),
+        ((flat, below), (("kid",), ("kid",))),
+        ((below, above, flat), (("kid",), ("top",), ("top", "kid"))),
+    ]:
+        filings = []
+        for i, labels in enumerate(hierarchies):
+            text = f"axes: {{a: {{labels: {{{labels}}}}}}}\npapers: {{p1: {{a: [kid, top]}}}}\n"
+            taxonomy = parse_taxonomy(parse_yaml(text.encode(), source="t.yaml"))
+            filings.append(Filing(name=f"{i}", taxonomy=taxonomy, corpus=None))
+        comparison = compare(*filings)
+        are_equal = len(set(expected)) == 1
+        assert [axis.n_equal for axis in comparison.axes] == [are_equal, are_equal]
+        assert [found.labels for found in comparison.disagreements] == [expected] * (not are_equal)
+
+
 def with_papers(name: str, papers: Sequence[Paper]) -> Filing:
     """File every paper under the label of its first letter's place."""
     filed = {paper.key: {"hidden": ["pixels"]} for paper in papers}
@@ -252,7 +291,10 @@ def test_one_key_for_two_papers_matches_neither() -> None:
             Paper(key="xu2022", title="A simple framework for masked images"),
             Paper(key="li2022", title="Exploring plain backbones"),
             Paper(key="bao2022", title="Pre-training of transformers", doi="10.1000/x"),
-            Paper(key="wu2022", title="Denoising masked autoencoders help robust classification of images"),
+            Paper(
+                key="wu2022",
+                title="Denoising masked autoencoders help robust classification of images",
+            ),
             Paper(key="ma2022", title="", doi="https://doi.org/10.1000/M"),
         ],
     )
@@ -263,8 +305,13 @@ def test_one_key_for_two_papers_matches_neither() -> None:
             Paper(key="xu2022", title="Masked autoencoders", arxiv_id="2111.06377v2"),
             Paper(key="li2022", title="Uniform masking of pyramids"),
             Paper(key="bao2022", title="Pre-training of transformer", doi="10.1000/y"),
-            Paper(key="wu2022", title="Denoising masked autoencoders help robust clasification of images"),
-            Paper(key="ma2022", title="Text", arxiv_id="2201.00001", doi="10.48550/arXiv.2201.00001"),
+            Paper(
+                key="wu2022",
+                title="Denoising masked autoencoders help robust clasification of images",
+            ),
+            Paper(
+                key="ma2022", title="Text", arxiv_id="2201.00001", doi="10.48550/arXiv.2201.00001"
+            ),
         ],
     )
     assert join_keys([first, second])[1].taxonomy.filed_keys == (

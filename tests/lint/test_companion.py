@@ -229,6 +229,20 @@ def test_headings_find_cells_of_axes_with_several_labels(
     assert CellNames(taxonomy).place(headings).cell == cell
 
 
+def test_a_heading_may_name_the_broader_labels_too() -> None:
+    """The cell is that of the narrower label."""
+    text = """\
+axes: {target: {labels: {features: {}, tokens: {parent: features}, pixels: {}}}}
+papers: {p1: {target: [tokens]}, p2: {target: [features, tokens, pixels]}, p3: {target: [pixels]}}
+"""
+    names = CellNames(parse_taxonomy(parse_yaml(text.encode(), source="t.yaml")))
+    for heading in ("Tokens", "Features and tokens"):
+        assert names.place([heading]).cell == "target: tokens"
+    for heading in ("Tokens and pixels", "Pixels, tokens, features"):
+        assert names.place([heading]).cell == "target: tokens + target: pixels"
+    assert names.place(["Features"]).cell is None
+
+
 def test_the_innermost_heading_in_letters_stands_for_an_unknown_cell() -> None:
     """Years below it do not."""
     taxonomy = parse_taxonomy(parse_yaml(TWO_AXES.encode(), source="t.yaml"))

@@ -41,7 +41,7 @@ def test_disputed_filings_have_a_row_for_each_paper_and_axis(
 
 
 def test_label_sets_and_trees_have_a_row_for_each_index(mim_result: StudyResult) -> None:
-    """Seven sides with six indices; four indices of trees and two of Mantel's."""
+    """Seven sides with six indices; five indices of trees and two of Mantel's."""
     found = mim_result.crosscheck
     assert found is not None
     assert found.trees is not None
@@ -50,7 +50,8 @@ def test_label_sets_and_trees_have_a_row_for_each_index(mim_result: StudyResult)
     trees = tables.tree_agreement_table(found.trees)
     assert trees["index"].tolist() == [
         *("cophenetic correlation", "Baker's gamma", "triplet distance"),
-        *("Robinson-Foulds distance", "Mantel correlation (Jaccard)", "Mantel correlation (MASI)"),
+        *("Robinson-Foulds distance", "element-centric similarity"),
+        *("Mantel correlation (Jaccard)", "Mantel correlation (MASI)"),
     ]
     cuts = tables.cut_table(found.trees.cuts)
     assert (cuts["low"] <= cuts["expected"]).all()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from examples import TAXONOMY
 
 from survey_tools.report.setup import write_setup
 from survey_tools.results import StudyResult
@@ -113,8 +114,24 @@ def test_every_setting_of_the_analysis_is_among_those_tested() -> None:
     }
     known = {f"{group}.{name}" for group, model in groups.items() for name in model.model_fields}
     tested = {name for change in CHANGES for given in change for name in given}
-    # to refuse unfiled papers is to give no result; how many were left out is in the paragraph
-    assert known - tested == {"clustering.cut", "crosscheck.unfiled"}
+    # to refuse papers of one side alone is to give no result; the paragraph says how many were
+    # left out
+    assert known - tested == {"clustering.cut", "crosscheck.unfiled", "crosscheck.unknown"}
+
+
+def test_papers_left_out_of_the_cross_check_are_counted(analyse_survey: Analyse) -> None:
+    """Those of one side and of the other."""
+    filed = {**TAXONOMY["papers"], "gone2019": {}, "gone2020": {"what": ["views"]}}
+    setup = write_setup(
+        analyse_survey({"crosscheck.unknown": "leave-out"}, taxonomy={**TAXONOMY, "papers": filed})
+    )
+    assert (
+        "on 5 papers (1 paper that it does not file and 2 filed papers not among those clustered "
+        "left out) by"
+    ) in setup
+    assert "on 5 papers (1 paper that it does not file left out) by" in write_setup(
+        analyse_survey()
+    )
 
 
 def test_settings_without_effect_leave_the_paragraph_alone(analyse_survey: Analyse) -> None:
