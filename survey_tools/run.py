@@ -102,7 +102,14 @@ def _write_outputs(
         manifest["inputs"][f"robustness/{MANIFEST}"] = section.manifest_digest
     (folder / "setup.txt").write_text(setup + "\n", encoding="utf-8")
     progress("figures", 0.0)
-    drawn = _draw(result, command)
+    support = None
+    if section is not None:
+        support = {
+            key: section.support[cluster]
+            for key, cluster in result.partition.as_mapping().items()
+            if cluster in section.support
+        }
+    drawn = _draw(result, command, support)
     svg: dict[str, list[str]] = {}
     if command in ("run", "report") or "svg" in result.settings.figures.formats:
         for i, (name, pages) in enumerate(drawn.items()):
@@ -134,7 +141,9 @@ def _write_outputs(
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
+def _draw(
+    result: StudyResult, command: Command, support: Mapping[str, float] | None
+) -> dict[str, list[Figure]]:
     """Draw the figures that a command prints, by name, each a list of pages."""
     drawn: dict[str, list[Figure]] = {}
     if command != "crosscheck":
@@ -145,6 +154,7 @@ def _draw(result: StudyResult, command: Command) -> dict[str, list[Figure]]:
             result.settings.figures,
             names=result.names,
             taxonomy=result.taxonomy,
+            support=support,
             cut_height=result.settings.clustering.cut.height,
             clusters=result.clusters,
             similarity=measure_similarity(result.features),

@@ -19,6 +19,15 @@ from survey_tools.run import run_study
 from survey_tools.study import read_study
 
 SECTION = '<section id="robustness">\n<h2>Would the clusters still be there?</h2>\n</section>\n'
+CARD = json.dumps(
+    {
+        "clusters": [
+            {"name": "C1", "runs": {"papers": {"share_found": 0.9}}},
+            {"name": "C2", "runs": {"papers": {"share_found": 0.1}, "terms": {"share_found": 1.0}}},
+            {"name": "C3", "runs": {}},
+        ]
+    }
+)
 FAST = {"figures.formats": ["svg"], "crosscheck.n_permutations": 20, "crosscheck.n_resamples": 20}
 
 
@@ -29,12 +38,16 @@ def make_robustness(
     study = read_study(survey, overrides)
     folder.mkdir()
     (folder / "section.html").write_text(SECTION, encoding="utf-8")
+    (folder / "card.json").write_text(CARD, encoding="utf-8")
     manifest = {
         "command": "robustness",
         "inputs": dict(study.digests),
         "corpus_digest": study.corpus.digest,
         "settings": study.settings.model_dump(mode="json"),
-        "outputs": {"section.html": sha256_of(SECTION.encode())},
+        "outputs": {
+            "section.html": sha256_of(SECTION.encode()),
+            "card.json": sha256_of(CARD.encode()),
+        },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest | changes), encoding="utf-8")
     return folder
@@ -288,3 +301,20 @@ def test_what_a_robustness_run_writes_is_taken_over(survey: Path, tmp_path: Path
     assert "<svg" in section
     assert section in page
     assert section in (folder / "card.html").read_text(encoding="utf-8")
+
+
+def test_the_dendrogram_may_show_support(survey: Path, tmp_path: Path) -> None:
+    """By strips: [support], papers are shaded by how often their cluster was found again."""
+    overrides = FAST | {"clustering.cut.n_clusters": 3, "figures.strips": ["support"]}
+    folder = make_robustness(tmp_path / "robustness", survey, overrides)
+    run_study(survey, tmp_path / "out", overrides=overrides, robustness=folder)
+    svg = (tmp_path / "out" / "figures" / "dendrogram.svg").read_text()
+    for label in ("80-100 %", "0-20 %", "support not tested"):
+        assert label in svg
+
+
+def test_a_changed_card_is_refused(survey: Path, tmp_path: Path) -> None:
+    """The card is what the shades come from."""
+    folder = make_robustness(tmp_path / "robustness", survey)
+    (folder / "card.json").write_text(CARD.replace("0.9", "1.0"))
+    assert "card.json: was changed after it was written" in refusal(folder, survey)

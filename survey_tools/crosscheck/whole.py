@@ -32,7 +32,7 @@ from survey_tools.tree import Tree
 __all__ = ["Crosscheck", "TreeCrosscheck", "crosscheck"]
 
 # Papers up to which whole trees are compared: every relabelling goes by all pairs, and 10,000 of
-# them take about a minute at 1,000 papers.
+# them take about a minute and a half at 1,000 papers.
 _MOST_FOR_TREES = 1000
 _FEWEST_FOR_TREES = 3
 # Where each part draws its chance from: default_rng([seed, i, stream]). The axes draw from

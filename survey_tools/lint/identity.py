@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from survey_tools.corpus import Corpus
+from survey_tools.formats.references import bare_doi
 from survey_tools.lint.titles import find_near_titles
 from survey_tools.paper import Paper
 from survey_tools.tex import title_key
 
-__all__ = ["MatchedBy", "PaperMatch", "bare_doi", "differ_by_arxiv_id", "match_papers"]
+__all__ = ["MatchedBy", "PaperMatch", "differ_by_arxiv_id", "match_papers"]
 
 MatchedBy = Literal["key", "arxiv_id", "doi", "url", "title", "near_title"]
 
@@ -60,11 +61,6 @@ def match_papers(
         ]
         waiting = [paper for paper in waiting if paper.key not in found]
     return tuple(matches)
-
-
-def bare_doi(paper: Paper) -> str:
-    """Return the DOI without case, or empty text."""
-    return (paper.doi or "").casefold()
 
 
 def differ_by_arxiv_id(a: Paper, b: Paper) -> bool:

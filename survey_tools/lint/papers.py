@@ -8,8 +8,9 @@ from rapidfuzz import fuzz, process
 from survey_tools.corpus import Corpus
 from survey_tools.documents import YamlDocument
 from survey_tools.errors import count
+from survey_tools.formats.references import bare_doi
 from survey_tools.lint.finding import Finding, find, line_of
-from survey_tools.lint.identity import bare_doi, differ_by_arxiv_id
+from survey_tools.lint.identity import differ_by_arxiv_id
 from survey_tools.lint.titles import find_near_titles
 from survey_tools.paper import Paper
 from survey_tools.taxonomy import Taxonomy

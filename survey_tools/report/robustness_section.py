@@ -9,12 +9,15 @@ from typing import Any
 from survey_tools.documents import decode_utf8, read_bytes
 from survey_tools.errors import DataError, abbreviate
 from survey_tools.output import MANIFEST, sha256_of
+from survey_tools.robustness.comparison import CARD
+from survey_tools.robustness.families import Family
 from survey_tools.settings import SurveySettings
 
 __all__ = ["SECTION", "RobustnessSection", "read_section"]
 
 SECTION = "section.html"
 _COMMAND = "robustness"
+_FAMILY: Family = "papers"
 _SAME = ("seed", "text", "clustering", "subtrees")  # settings that the section rests on
 _ADVICE = "run survey-tools robustness again with these settings, or leave --robustness out"
 _ABSENT = "not given"
@@ -30,10 +33,14 @@ class RobustnessSection:
         ``<section id="robustness">``, as the run wrote it.
     manifest_digest : str
         sha256 of the manifest of the run, which holds the digests of all that it read and wrote.
+    support : mapping of str to float
+        Cluster -> share of the runs with other papers in which it was found again; clusters that
+        were not tested are absent.
     """
 
     html: str
     manifest_digest: str
+    support: Mapping[str, float]
 
 
 def read_section(
@@ -69,10 +76,7 @@ def read_section(
         )
     data = read_bytes(folder / MANIFEST)
     manifest = _parse(data, folder / MANIFEST)
-    source = folder / SECTION
-    section = read_bytes(source)
-    if manifest["outputs"].get(SECTION) != sha256_of(section):
-        raise DataError(f"{source}: was changed after it was written; {_ADVICE}")
+    section, card = (_read_output(folder, name, manifest) for name in (SECTION, CARD))
     if manifest["corpus_digest"] != corpus_digest:
         raise DataError(f"{folder}: is of other papers than this run; {_ADVICE}")
     ours = settings.model_dump(mode="json")
@@ -84,8 +88,21 @@ def read_section(
         if name in input_digests and input_digests[name] != manifest["inputs"].get(name):
             raise DataError(f"{folder}: {name} has changed since that run; {_ADVICE}")
     return RobustnessSection(
-        html=decode_utf8(section, str(source)), manifest_digest=sha256_of(data)
+        html=decode_utf8(section, str(folder / SECTION)),
+        manifest_digest=sha256_of(data),
+        support={
+            cluster["name"]: cluster["runs"][_FAMILY]["share_found"]
+            for cluster in json.loads(card)["clusters"]
+            if _FAMILY in cluster["runs"]
+        },
     )
+
+
+def _read_output(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    content = read_bytes(folder / name)
+    if manifest["outputs"].get(name) != sha256_of(content):
+        raise DataError(f"{folder / name}: was changed after it was written; {_ADVICE}")
+    return content
 
 
 def _parse(data: bytes, path: Path) -> dict[str, Any]:
