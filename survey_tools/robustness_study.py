@@ -12,6 +12,8 @@ import numpy as np
 
 from survey_tools import __version__
 from survey_tools.analysis import analyse, list_versions
+from survey_tools.documents import nearest
+from survey_tools.errors import ParameterError
 from survey_tools.figures.robustness_pages import draw_robustness
 from survey_tools.figures.style import render_svg, save_figure
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder
@@ -26,10 +28,10 @@ from survey_tools.robustness.card import RobustnessCard, write_card
 from survey_tools.robustness.comparison import CARD, compare_cards, read_card
 from survey_tools.robustness.engines import EngineChoice, open_engine
 from survey_tools.robustness.material import Material, Reference, Target
-from survey_tools.robustness.plan import Plan, build_plan
+from survey_tools.robustness.plan import Plan, build_plan, read_plan
 from survey_tools.robustness.runner import run_plan, take_shard
 from survey_tools.robustness.setting import Setting
-from survey_tools.robustness.store import open_store
+from survey_tools.robustness.store import LIST, PLAN, open_store
 from survey_tools.robustness.variants import read_variants
 from survey_tools.study import Study, read_study
 from survey_tools.text import read_stop_words
@@ -126,10 +128,13 @@ def run_robustness(
     )
     material = _gather(study, result, own, targets, plan)
     about = _describe_material(material)
+    planned = plan.runs
+    if request.shard is not None and (request.store / PLAN).is_file():
+        planned = read_plan(request.store / PLAN)  # parts of one plan, whoever does them
     with open_store(
-        request.store, about, plan.runs, shard=request.shard, restart=request.restart
+        request.store, about, planned, shard=request.shard, restart=request.restart
     ) as (store, writer):
-        runs = plan.runs if request.shard is None else take_shard(plan.runs, *request.shard)
+        runs = planned if request.shard is None else take_shard(planned, *request.shard)
         if not request.plan_only:
             with open_engine(request.engine) as engine:
                 run_plan(
@@ -188,7 +193,7 @@ def _gather(
     corpus = study.corpus.sorted_by_key()
     settings = study.settings.robustness
     wanted = {run.setting.stop_words for run in plan.runs}
-    stop_words = {name: read_stop_words(name, study.folder) for name in sorted(wanted)}
+    stop_words = {name: _read_list(name, study.folder) for name in sorted(wanted)}
     stop_words[own.stop_words] = study.stop_words
     axes = {}
     if study.taxonomy is not None:
@@ -201,7 +206,9 @@ def _gather(
                 [number[classes[key]] if key in classes else -1 for key in corpus.keys],
                 dtype=np.intp,
             )
-    most = min(settings.most_clusters, len(corpus) - 1)
+    # well below the papers of a subsample: where each is alone, nothing is ambiguous
+    n_kept = round(settings.subsample_share * len(corpus))
+    most = min(settings.most_clusters, len(corpus) - 1, max(2, n_kept // 2))
     material = Material(
         corpus=corpus,
         text=study.settings.text,
@@ -218,6 +225,15 @@ def _gather(
     return replace(material, digest=digest)
 
 
+def _read_list(name: str, folder: Path) -> frozenset[str]:
+    if name not in ("none", "english") and not (folder / name).is_file():
+        raise ParameterError(
+            f"stop_words: {name!r} is neither none, english nor a file of {folder}; "
+            f"{nearest(name, ('none', 'english'))}"
+        )
+    return read_stop_words(name, folder)
+
+
 def _describe_material(material: Material) -> dict[str, str]:
     """Say what outcomes depend on beside their runs, by digests that tell what has changed."""
     reference = material.reference
@@ -226,13 +242,11 @@ def _describe_material(material: Material) -> dict[str, str]:
     return {
         "papers": material.corpus.digest,
         "text": _digest(material.text.model_dump(mode="json")),
-        "stop words": _digest(
-            {
-                name: sorted(words)
-                for name, words in material.stop_words.items()
-                if name not in ("none", "english")
-            }
-        ),
+        **{
+            f"{LIST} {name}": _digest(sorted(words))
+            for name, words in material.stop_words.items()
+            if name not in ("none", "english")
+        },
         "tree": _digest([reference.tree.paper_keys, merges]),
         "names and clusters": _digest(sought),
         "taxonomy": _digest({name: codes.tolist() for name, codes in material.axes.items()}),
@@ -240,7 +254,7 @@ def _describe_material(material: Material) -> dict[str, str]:
         "subsample_share": repr(material.share),
         "seed": str(material.seed),
         "survey-tools": __version__,
-        **list_versions(("numpy", "scipy", "scikit-learn")),
+        **list_versions(("numpy", "scipy", "scikit-learn", "nltk", "numba")),
     }
 
 

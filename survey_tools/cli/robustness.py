@@ -132,7 +132,7 @@ def robustness_command(
             folder = survey or bundled_survey()
             name = folder.stem if folder.is_file() else folder.resolve().name
             target = out or Path("out") / f"{name}-robustness"
-            n_workers = workers if workers is not None else count_cores()
+            n_workers = workers if workers is not None else 1 if engine == "here" else count_cores()
             chosen = engine or ("processes" if n_workers > 1 else "here")
             request = RobustnessRequest(
                 engine=EngineChoice(name=chosen, n_workers=n_workers, scheduler=scheduler),  # type: ignore[arg-type]

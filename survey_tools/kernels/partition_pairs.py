@@ -121,14 +121,16 @@ def _expect_information(
 
 @compiled
 def average_fowlkes_mallows(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
-    """Return the mean Fowlkes-Mallows index over pairs of partitions.
+    """Return the mean Fowlkes-Mallows index over pairs of partitions that keep papers together.
+
+    NaN if no pair of them does.
 
     Parameters
     ----------
     a, b : ndarray of int64, shape (n_pairs, n_papers)
         Groups of both sides. Papers with a negative number on either side are left out.
     """
-    total = 0.0
+    total, n_rows = 0.0, 0
     for row in range(len(a)):
         n_a = n_b = 0
         for i in range(a.shape[1]):
@@ -148,9 +150,11 @@ def average_fowlkes_mallows(a: NDArray[np.int64], b: NDArray[np.int64]) -> float
             together_b += size * (size - 1)
         for both in table.flat:
             together += both * (both - 1)
-        pairs = np.sqrt(together_a) * np.sqrt(together_b)
-        total += together / pairs if pairs > 0 else 0.0
-    return total / len(a)
+        if together_a > 0 or together_b > 0:
+            n_rows += 1
+            pairs = np.sqrt(together_a) * np.sqrt(together_b)
+            total += together / pairs if pairs > 0 else 0.0
+    return total / n_rows if n_rows else np.nan
 
 
 @compiled

@@ -21,7 +21,6 @@ _FAMILY_TITLES: dict[Family, str] = {
     "one paper out": "one paper left out",
     "terms": "other terms",
     "order": "other orders",
-    "seeds": "other seeds",
     "own settings": "own settings",
 }
 _VERDICT_WORDS = {"not in the reference": "not in the tree"}

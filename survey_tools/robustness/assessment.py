@@ -19,6 +19,7 @@ from survey_tools.robustness.replicates import ReplicateTally
 from survey_tools.robustness.run import Run
 from survey_tools.robustness.setting import Setting
 from survey_tools.robustness.stability import (
+    SLACK,
     PaperStability,
     StabilityTally,
     TargetStability,
@@ -215,7 +216,7 @@ def _try(
         np.array(outcome.in_clusters or [np.nan] * len(targets), dtype=np.float64),
         np.array(outcome.in_nodes or [np.nan] * len(targets), dtype=np.float64),
     )
-    is_found = scores >= rule.min_jaccard
+    is_found = scores >= rule.min_jaccard - SLACK
     return VariantResult(
         name=name,
         row=_row(Run(setting=setting), outcome),

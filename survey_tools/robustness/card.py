@@ -189,10 +189,9 @@ def _judge_nulls(nulls: Sequence[NullComparison]) -> str:
         stability = next((null for null in here if null.measure == "stability"), here[0])
         sentences.append(
             f"{n_above} of {count(len(here), 'measure')} lie above all "
-            f"{stability.n_nulls:,} corpora {words} "
-            f"(p {1 / (1 + stability.n_nulls):.2g}); "
+            f"{stability.n_nulls:,} corpora {words}; "
             f"{stability.title}: {stability.value:.2f} against {stability.mean:.2f} "
-            f"({stability.low:.2f} to {stability.high:.2f})"
+            f"({stability.low:.2f} to {stability.high:.2f}, p {stability.p_value:.2g})"
         )
     return "; ".join(sentences) + "."
 

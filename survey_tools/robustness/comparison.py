@@ -24,12 +24,33 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     path = folder / CARD if folder.is_dir() else folder
     try:
-        card = json.loads(read_bytes(path))
-        if not isinstance(card, dict) or not {"title", "names", "clusters", "setting"} <= set(card):
-            raise ValueError("it lacks names, clusters or setting")
+        card: dict[str, Any] = json.loads(read_bytes(path))
+        _check(card)
     except ValueError as error:
         raise DataError(f"{path}: is no robustness card ({error})") from None
     return card
+
+
+def _check(card: Any) -> None:
+    wanted: dict[str, type] = {
+        "title": str,
+        "names": list,
+        "clusters": list,
+        "setting": dict,
+        "rule": dict,
+    }
+    for name, kind in wanted.items():
+        if not isinstance(card, dict) or not isinstance(card.get(name), kind):
+            raise ValueError(f"it lacks {name}")
+    for target in (*card["names"], *card["clusters"]):
+        parts: dict[str, type] = {"name": str, "n_papers": int, "verdict": str, "runs": dict}
+        for name, kind in parts.items():
+            if not isinstance(target, dict) or not isinstance(target.get(name), kind):
+                raise ValueError(f"a cluster lacks {name}")
+        if not all(
+            isinstance(score, dict) and "mean_jaccard" in score for score in target["runs"].values()
+        ):
+            raise ValueError("a cluster lacks its scores")
 
 
 def compare_cards(card: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
@@ -39,9 +60,9 @@ def compare_cards(card: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[st
     clusters of two cuts have the same name only by their number, so that they are compared
     only where they hold as many papers.
     """
-    sentences = []
     if card["title"] != other["title"]:
-        sentences.append(f"the other run is of {other['title']!r}")
+        return (f"The other run is of another survey, {other['title']!r}; nothing is compared.",)
+    sentences = []
     mine, theirs = card["setting"], other["setting"]
     changed = [
         f"{name} {mine.get(name)} (other: {theirs.get(name)})"

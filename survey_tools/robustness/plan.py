@@ -43,6 +43,7 @@ _LEVELS: dict[str, tuple[Level, ...]] = {
     "library": ("scipy", "scikit-learn"),
 }
 _OTHER_NUMBERS = (2 / 3, 4 / 3)  # clusters, in shares of the survey's own number
+_MOST_COMBINATIONS = 1_000_000
 _REPLICATES_AT_ONCE = 25  # bootstrap trees a run: about a tenth of a second
 _SEED_OF_DESIGN = 2  # apart from the resamples' keys
 
@@ -113,10 +114,11 @@ def list_levels(
             default = tuple(max(2, round(own_level * share)) for share in _OTHER_NUMBERS)
         elif name == "stop_words":
             default = (*default, *stop_words)
-        levels = list(dict.fromkeys(given.get(name, default)))
-        if own_level is not None and own_level not in levels:
+        levels = [*given.get(name, default)]
+        if own_level is not None:
             levels.append(own_level)
-        listed[name] = tuple(levels)
+        # 1 (paper) and 1.0 (of all papers) are two levels
+        listed[name] = tuple({(type(level), level): level for level in levels}.values())
     return listed
 
 
@@ -150,9 +152,8 @@ def build_plan(
     levels = list_levels(settings, own, stop_words)
     if "full-grid" in settings.designs and not is_large_allowed:
         size = math.prod(len(values) for values in levels.values())
-        # ten times the limit cannot shrink below it: at most nine in ten combinations are idle
-        if size > 10 * settings.most_runs:
-            _refuse(size, settings, "combinations")
+        if size > _MOST_COMBINATIONS:  # more take too long to be listed and told apart
+            _refuse(size, settings, "combinations", n_papers)
     designs = tuple(_combine(name, levels, own, settings, seed) for name in settings.designs)
     runs = [Run(setting=own)]
     runs += [Run(setting=cell) for design in designs for cell in design.cells]
@@ -166,15 +167,16 @@ def build_plan(
         runs += list(_null_runs(settings, own, corpus))
     unique = sort_runs(runs)
     if len(unique) > settings.most_runs and not is_large_allowed:
-        _refuse(len(unique), settings, "runs")
+        _refuse(len(unique), settings, "runs", n_papers)
     return Plan(runs=unique, designs=designs)
 
 
-def _refuse(size: int, settings: RobustnessSettings, what: str) -> None:
-    hours = size * 0.02 / 3600  # 20 ms a run: the mean over a Latin hypercube of 180 papers
+def _refuse(size: int, settings: RobustnessSettings, what: str, n_papers: int) -> None:
+    # 50 ms a run: the mean over a Latin hypercube of 180 papers
+    hours = size * 0.05 * max(1.0, (n_papers / 180) ** 2) / 3600
     raise ParameterError(
         f"the plan has {size:,} {what}, more than robustness.most_runs ({settings.most_runs:,}); "
-        f"they would take about {hours:.2g} hours of one core for 180 papers; name fewer levels, "
+        f"they would take about {hours:.2g} hours of one core; name fewer levels, "
         "take the latin-hypercube design, or say --yes"
     )
 
@@ -186,7 +188,8 @@ def _repeat(setting: Setting, resample: Resample, n_draws: int) -> list[Run]:
 def _resamples(settings: RobustnessSettings, own: Setting, n_papers: int) -> Iterator[Run]:
     yield from _repeat(own, "papers-subsample", settings.number("n_subsamples"))
     yield from _repeat(own, "papers-bootstrap", settings.number("n_paper_bootstraps"))
-    yield from _repeat(own, "terms-bootstrap", settings.number("n_term_bootstraps"))
+    if own.metric != "jaccard":  # how often a term is drawn changes nothing there
+        yield from _repeat(own, "terms-bootstrap", settings.number("n_term_bootstraps"))
     yield from _repeat(own, "paper-order", settings.number("n_orders"))
     if settings.one_paper_out:
         yield from _repeat(own, "one-paper-out", n_papers)
@@ -206,8 +209,8 @@ def _null_runs(settings: RobustnessSettings, own: Setting, corpus: CorpusKind) -
 def _multiscale(
     settings: RobustnessSettings, own: Setting, n_replicates: int, corpus: CorpusKind
 ) -> Iterator[Run]:
-    if own.linkage is None or own.reduction != "none":
-        return  # there is no tree, or terms cannot be drawn after their reduction
+    if own.linkage is None or own.reduction != "none" or own.metric == "jaccard":
+        return  # there is no tree, or terms cannot be drawn after their reduction, or not twice
     for scale in dict.fromkeys(settings.scales):
         for draw, first in enumerate(range(0, n_replicates, _REPLICATES_AT_ONCE)):
             yield Run(
@@ -225,7 +228,9 @@ def _change_one(levels: Mapping[str, tuple[Level, ...]], own: Setting) -> Design
     asked = [own_levels]
     for name in FACTORS:
         asked += [
-            {**own_levels, name: level} for level in levels[name] if level != own_levels.get(name)
+            {**own_levels, name: level}
+            for level in levels[name]
+            if repr(level) != repr(own_levels.get(name))
         ]
     return _design("one-at-a-time", asked, own)
 

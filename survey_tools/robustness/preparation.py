@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.preprocessing import normalize
 
 from survey_tools.distances import Distances, measure_dense_distances, measure_distances
 from survey_tools.errors import ParameterError, abbreviate
@@ -28,26 +27,33 @@ Made = TypeVar("Made")
 _N_TOKENS, _N_COUNTS, _N_WEIGHTED = 4, 6, 2
 
 
-def repeat_terms(features: Features, multiplicity: NDArray[np.float64]) -> Features:
+def repeat_terms(features: Features, multiplicity: NDArray[np.float64], metric: str) -> Features:
     """Weigh terms as if each stood in the corpus so many times, and scale the rows again.
 
-    A term drawn twice adds its squared difference twice to a distance, as a variable drawn
-    twice does in a bootstrap of the variables; entries are scaled by the root.
+    A term drawn twice counts twice in the norm of a row and twice in a distance: its squared
+    difference in a Euclidean one (and its product in a cosine), its absolute difference in a
+    cityblock one. The entries are scaled so that one column does what several would.
 
     Raises
     ------
     ParameterError
-        If a paper is left without terms.
+        If a paper is left without terms, or the metric compares presence alone.
     """
+    if metric == "jaccard":
+        raise ParameterError("jaccard distances compare which terms are present, not how often")
     matrix = features.matrix.copy()
-    matrix.data = matrix.data * np.sqrt(multiplicity)[matrix.indices]
-    matrix.eliminate_zeros()
-    n_left = np.diff(matrix.indptr)
+    times = multiplicity[matrix.indices]
+    of_row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    n_left = np.bincount(of_row, weights=times > 0, minlength=matrix.shape[0])
     if not n_left.all():
         bare = [key for key, n in zip(features.paper_keys, n_left, strict=True) if not n]
         raise ParameterError(f"no term of {abbreviate(bare)} was drawn")
     if features.settings.norm != "none":
-        matrix = sparse.csr_array(normalize(matrix, norm=features.settings.norm, copy=False))
+        power = 1.0 if features.settings.norm == "l1" else 2.0
+        sums = np.bincount(of_row, weights=times * np.abs(matrix.data) ** power)
+        matrix.data = matrix.data / sums[of_row] ** (1.0 / power)
+    matrix.data = matrix.data * (times if metric == "cityblock" else np.sqrt(times))
+    matrix.eliminate_zeros()
     return replace(features, matrix=matrix)
 
 
@@ -119,7 +125,7 @@ class Preparation:
         deal = {"shuffled": shuffle_terms, "one-topic": draw_one_topic}[corpus]
         return self._remember(
             "null counts",
-            (*key, setting.min_df, setting.max_df, corpus, draw),
+            (*key, repr(setting.min_df), repr(setting.max_df), corpus, draw),
             _N_COUNTS,
             lambda: deal(self._limit(own, setting), draw_rng(self.material.seed, corpus, draw)),
         )
@@ -198,7 +204,7 @@ class Preparation:
         counts = self._limit(counts, setting)
         features = weight_terms(counts, setting.text_settings(self.material.text))
         if multiplicity is not None:
-            features = repeat_terms(features, multiplicity(len(features.terms)))
+            features = repeat_terms(features, multiplicity(len(features.terms)), setting.metric)
         reduced = None
         if setting.n_components is not None:
             reduced = analyse_latent_semantics(features, setting.n_components, seed=seed)

@@ -48,7 +48,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Setting:
     """One level of every factor: a way from texts to clusters.
 
@@ -95,6 +95,17 @@ class Setting:
     metric: str
     library: str | None
     n_clusters: int | None
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether all levels are the same; one paper (1) is not all papers (1.0)."""
+        return isinstance(other, Setting) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        """Hash the levels with their types."""
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[tuple[type, Level | None], ...]:
+        return tuple((type(level), level) for level in self.levels().values())
 
     @classmethod
     def of_survey(
@@ -272,6 +283,10 @@ def parse_level(factor: str, level: object) -> Level:
         if not (is_count or is_share):
             raise ParameterError(
                 f"{where} is neither papers (1, 2, …) nor a share of them (0.0 to 1.0)"
+            )
+        if factor == "max_df" and is_count and level == 1:
+            raise ParameterError(
+                f"{where} is one paper, and terms of one paper join none; write 1.0 for all papers"
             )
         return level  # type: ignore[return-value]
     text = str(level)

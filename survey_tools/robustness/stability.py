@@ -12,6 +12,7 @@ from survey_tools.robustness.outcome import Outcome
 from survey_tools.settings import RobustnessRule
 
 __all__ = [
+    "SLACK",
     "FamilyScore",
     "PaperStability",
     "StabilityTally",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 Verdict = str  # "robust", "fragile", "vanished", "not in the reference"
+SLACK = 1e-6  # float32 holds a score to 7 digits; 0.75 itself must count as reached
 _HOME_FAMILIES: tuple[Family, ...] = ("one choice", "all choices", "papers", "terms")
 
 
@@ -213,13 +215,11 @@ class StabilityTally:
 
 def _score(table: NDArray[np.float64], rule: RobustnessRule) -> list[FamilyScore]:
     """Score each column of a table of runs x targets; NaN where the run held no paper of it."""
-    # float32 holds a score to 7 digits; 0.75 itself must count as reached
-    slack = 1e-6
     is_known = ~np.isnan(table)
     means = _mean_of_known(table)
     with np.errstate(invalid="ignore"):
-        found = (table >= rule.min_jaccard - slack).sum(axis=0)
-        lost = (table < rule.max_lost - slack).sum(axis=0)
+        found = (table >= rule.min_jaccard - SLACK).sum(axis=0)
+        lost = (table < rule.max_lost - SLACK).sum(axis=0)
     known = is_known.sum(axis=0)
     return [
         FamilyScore(
@@ -251,9 +251,9 @@ def _judge(
     if not is_in_reference:
         return "not in the reference"
     choices: Family = "one choice" if rule.choices == "one-at-a-time" else "all choices"
-    asked = [families[name] for name in (choices, "papers") if name in families]
-    if not asked:
+    if choices not in families or "papers" not in families:
         return "not tested"
+    asked = [families[choices], families["papers"]]
     if any(score.share_lost > 0.5 for score in asked):
         return "vanished"
     is_found = all(score.share_found >= rule.min_share for score in asked)

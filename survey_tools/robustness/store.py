@@ -6,18 +6,21 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from survey_tools.errors import DataError, OutputError, count
+from survey_tools.errors import DataError, OutputError, abbreviate, count
 from survey_tools.robustness.outcome import Outcome
 from survey_tools.robustness.plan import write_plan
 from survey_tools.robustness.run import Run
 
-__all__ = ["OutcomeWriter", "Store", "open_store"]
+__all__ = ["LIST", "PLAN", "OutcomeWriter", "Store", "open_store"]
 
-_ABOUT, _PLAN, _LOCK = "about.json", "plan.jsonl", "lock"
+PLAN = "plan.jsonl"
+LIST = "stop words"  # what a further list of stop words is called in about.json
+_ABOUT, _LOCK = "about.json", "lock"
 _OUTCOMES = "outcomes{}.jsonl"
 _SYNC_S = 1.0  # a power cut loses at most so much; a killed process loses nothing written
 
@@ -26,12 +29,20 @@ class Store:
     """A folder with the plan and all outcomes so far.
 
     ``about.json`` says what the outcomes are of, ``plan.jsonl`` holds the last plan,
-    ``outcomes.jsonl`` (or ``outcomes-2-of-5.jsonl`` for a shard) one outcome a line. A line is
-    written whole or, if the process dies within it, taken off when the store is opened again.
+    ``outcomes.jsonl`` (or ``outcomes-2-of-5.jsonl`` for a shard) one outcome a line, after a
+    first line with the digest of what they are of: so outcomes that were copied from elsewhere
+    are told from others. A line is written whole or, if the process dies within it, taken off
+    when the store is opened again.
+
+    Parameters
+    ----------
+    about : mapping of str to str
+        What the outcomes are of.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, about: Mapping[str, str]) -> None:
         self.folder = folder
+        self._head = _head_of(about)
 
     def files(self) -> list[Path]:
         """List the files of outcomes, those of shards too, by name."""
@@ -72,11 +83,24 @@ class Store:
             with path.open("rb") as file:
                 offset = 0
                 for number, line in enumerate(file, start=1):
-                    if line.endswith(b"\n"):
+                    if number == 1 and line.endswith(b"\n"):
+                        if line != self._head:
+                            raise DataError(
+                                f"{path}: holds outcomes of other data, settings or versions; "
+                                "remove it, and its runs are repeated"
+                            )
+                    elif line.endswith(b"\n"):
                         run = _run_of(line, f"{path}:{number}")
                         places.setdefault(run, (path, offset))
                     offset += len(line)
         return places
+
+
+def _head_of(about: Mapping[str, str]) -> bytes:
+    """Return the first line of a file of outcomes; lists that only some runs use do not count."""
+    kept = {name: value for name, value in about.items() if not name.startswith(LIST)}
+    digest = sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return json.dumps({"about": digest}).encode() + b"\n"
 
 
 def _run_of(line: bytes, where: str) -> str:
@@ -91,12 +115,14 @@ def _run_of(line: bytes, where: str) -> str:
 class OutcomeWriter:
     """Appends outcomes to one file of a store."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, head: bytes) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._synced = time.monotonic()
         self._n_written = 0
         _cut_torn_line(self._file)
+        if not os.fstat(self._file).st_size:
+            os.write(self._file, head)
 
     def append(self, outcome: Outcome) -> None:
         """Write one outcome.
@@ -179,36 +205,38 @@ def open_store(
         If it cannot be written.
     """
     name = "" if shard is None else f"-{shard[0]}-of-{shard[1]}"
-    try:
-        _require_store(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / f"{_LOCK}{name}", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from None
-    writer = None
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(
-                f"{folder}: another process is writing to it; wait for it, or name another folder "
-                "with --store"
-            ) from None
-        store = Store(folder)
-        try:
+            _require_store(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            _hold(stack, folder / _LOCK, fcntl.LOCK_EX if restart else fcntl.LOCK_SH)
+            _hold(stack, folder / f"{_LOCK}{name or '-whole'}", fcntl.LOCK_EX)
             if restart:
-                for path in (folder / _ABOUT, *store.files()):
+                for path in (folder / _ABOUT, *folder.glob(_OUTCOMES.format("*"))):
                     path.unlink(missing_ok=True)
             _check_about(folder, about)
-            write_plan(folder / _PLAN, runs)
-            writer = OutcomeWriter(folder / _OUTCOMES.format(name))
+            write_plan(folder / f"{PLAN}.partial{name}", runs)
+            (folder / f"{PLAN}.partial{name}").replace(folder / PLAN)
+            store = Store(folder, about)
+            store.done()  # foreign or damaged files are told before anything is run
+            writer = OutcomeWriter(folder / _OUTCOMES.format(name), _head_of(about))
         except OSError as error:
             raise OutputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+        stack.callback(writer.close)
         yield store, writer
-    finally:
-        if writer is not None:
-            writer.close()
-        os.close(lock)
+
+
+def _hold(stack: ExitStack, path: Path, how: int) -> None:
+    """Hold a lock till the end; others may hold it at the same time if all share it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    stack.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataError(
+            f"{path.parent}: another process is writing to it; wait for it, or name another folder "
+            "with --store"
+        ) from None
 
 
 def _require_store(folder: Path) -> None:
@@ -216,28 +244,40 @@ def _require_store(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: is a file; name a folder for the store with --store")
     present = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if present and _ABOUT not in present and not all(name.startswith(_LOCK) for name in present):
+    ours = (_LOCK, PLAN, _ABOUT, "outcomes")
+    if foreign := [name for name in present if not name.startswith(ours)]:
         raise DataError(
-            f"{folder}: holds files but no {_ABOUT} of a robustness run; name another folder with "
-            "--store"
+            f"{folder}: holds files that are of no robustness run ({abbreviate(foreign)}); name "
+            "another folder with --store"
         )
 
 
 def _check_about(folder: Path, about: Mapping[str, str]) -> None:
     path = folder / _ABOUT
     if not path.exists():
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(dict(about), indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        _write_about(path, about)
         return
     try:
         earlier = dict(json.loads(path.read_bytes()))
     except (ValueError, TypeError):
         raise DataError(f"{path}: is damaged; --restart begins the store anew") from None
-    if changed := sorted(
-        name for name in about.keys() | earlier.keys() if about.get(name) != earlier.get(name)
-    ):
+    changed = [
+        name
+        for name in sorted(about.keys() | earlier.keys())
+        if about.get(name) != earlier.get(name)
+        # a further list of stop words makes further runs, and changes none
+        and not (name.startswith(LIST) and (name not in about or name not in earlier))
+    ]
+    if changed:
         raise DataError(
             f"{folder}: holds outcomes of other data or versions (changed: {', '.join(changed)}); "
             "name another folder with --store, or remove them with --restart"
         )
+    if about.keys() - earlier.keys():
+        _write_about(path, {**earlier, **about})
+
+
+def _write_about(path: Path, about: Mapping[str, str]) -> None:
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    partial.write_text(json.dumps(dict(about), indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

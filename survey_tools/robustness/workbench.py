@@ -57,7 +57,7 @@ class Workbench:
             run.run_id,
             prepared.paper_keys,
             grouping,
-            keeps_cuts=run.resample == "papers-subsample",
+            keeps_cuts=run.resample == "papers-subsample" and run.corpus != "one-topic",
         )
         is_whole = run.resample == "none" and run.setting == self.material.own
         if is_whole and grouping.tree is not None:
@@ -147,7 +147,7 @@ class Workbench:
         scale = round(1e6 * run.scale)
         rng = draw_rng(self.material.seed, "terms-multiscale", scale, run.draw)
         for _ in range(run.n_replicates):
-            drawn = _draw_terms(prepared, run.scale, rng)
+            drawn = _draw_terms(prepared, run.scale, run.setting.metric, rng)
             counts += np.isin(sought, _hash_nodes(build_run_tree(drawn, run.setting)))
         return Outcome(
             run=run.run_id,
@@ -186,12 +186,14 @@ def _shuffle(prepared: Prepared, rng: np.random.Generator) -> Prepared:
     return Prepared(prepared.features.restrict(keys), reduced)
 
 
-def _draw_terms(prepared: Prepared, scale: float, rng: np.random.Generator) -> Prepared:
+def _draw_terms(
+    prepared: Prepared, scale: float, metric: str, rng: np.random.Generator
+) -> Prepared:
     """Draw terms with replacement, again where a paper would be left without any."""
     for attempt in range(_MOST_REDRAWS):
         multiplicity = draw_multiplicities(len(prepared.features.terms), scale, rng)
         try:
-            return Prepared(repeat_terms(prepared.features, multiplicity), None)
+            return Prepared(repeat_terms(prepared.features, multiplicity, metric), None)
         except ParameterError as error:
             if attempt == _MOST_REDRAWS - 1:
                 raise ParameterError(

@@ -50,14 +50,12 @@ def test_what_differs_is_said() -> None:
     """Settings, verdicts, scores, clusters of other sizes, and rules are compared."""
     name = {**CARD["names"][0], "verdict": "fragile", "runs": {"papers": {"mean_jaccard": 0.7}}}
     other = changed(
-        title="Another",
         setting={"weighting": "bm25", "n_clusters": 3},
         names=[name],
         clusters=[{**CARD["clusters"][0], "n_papers": 8}],
         rule={"min_au": 0.9},
     )
     assert [s.removeprefix("Against the other run: ") for s in compare_cards(CARD, other)] == [
-        "the other run is of 'Another'.",
         "settings differ: weighting tf-idf (other: bm25).",
         "the verdict is the same for 0 of 1 names.",
         "verdicts that differ: video robust (other: fragile).",
@@ -65,6 +63,13 @@ def test_what_differs_is_said() -> None:
         "2 clusters stand in one run only, or hold other papers.",
         "the rules of the verdicts differ.",
     ]
+
+
+def test_another_survey_is_not_compared() -> None:
+    """One sentence says it, instead of a list of differences without meaning."""
+    assert compare_cards(CARD, changed(title="Another")) == (
+        "The other run is of another survey, 'Another'; nothing is compared.",
+    )
 
 
 def test_small_changes_are_not_told() -> None:
@@ -79,7 +84,11 @@ def test_a_card_is_read_from_a_folder_or_a_file(tmp_path: Path) -> None:
     assert read_card(tmp_path) == read_card(tmp_path / "card.json") == CARD
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"title": "x"}', "{"])
+BARE = json.dumps({**CARD, "clusters": [{"name": "C1"}]})
+UNSCORED = json.dumps({**CARD, "names": [{**CARD["names"][0], "runs": {"papers": {}}}]})
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"title": "x"}', "{", BARE, UNSCORED])
 def test_no_card(tmp_path: Path, text: str) -> None:
     """What is no card is named."""
     (tmp_path / "card.json").write_text(text)

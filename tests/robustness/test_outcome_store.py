@@ -50,7 +50,7 @@ def test_a_store_goes_on(tmp_path: Path) -> None:
         with open_store(tmp_path, ABOUT, RUNS) as (store, writer):
             assert run.run_id not in store.done()
             writer.append(outcome_of(run))
-    assert Store(tmp_path).done() == {run.run_id for run in RUNS[:3]}
+    assert Store(tmp_path, ABOUT).done() == {run.run_id for run in RUNS[:3]}
 
 
 @pytest.mark.parametrize("n_left", [1, 20, -1])
@@ -62,7 +62,7 @@ def test_a_torn_line_is_taken_off(tmp_path: Path, n_left: int) -> None:
     line = outcome_of(RUNS[2], codes=tuple(range(40_000))).to_line().encode()
     with (tmp_path / "outcomes.jsonl").open("ab") as file:
         file.write(line[:n_left])
-    assert Store(tmp_path).done() == {run.run_id for run in RUNS[:2]}
+    assert Store(tmp_path, ABOUT).done() == {run.run_id for run in RUNS[:2]}
     with open_store(tmp_path, ABOUT, RUNS) as (store, writer):
         writer.append(outcome_of(RUNS[2]))
         assert store.done() == {run.run_id for run in RUNS[:3]}
@@ -77,7 +77,7 @@ def test_an_empty_torn_file_is_an_empty_store(tmp_path: Path) -> None:
     with open_store(tmp_path, ABOUT, RUNS) as (store, writer):
         assert store.done() == set()
         writer.append(outcome_of(RUNS[0]))
-    assert Store(tmp_path).done() == {RUNS[0].run_id}
+    assert Store(tmp_path, ABOUT).done() == {RUNS[0].run_id}
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
@@ -87,12 +87,12 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
             writer.append(outcome_of(run))
     path = tmp_path / "outcomes.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + b"\0" * 30 + b"\n" + lines[2])
-    with pytest.raises(DataError, match=r"outcomes.jsonl:2: is damaged; remove the line"):
-        Store(tmp_path).done()
-    path.write_bytes(lines[0].replace(b'"codes"', b'"coded"') + lines[1])
+    path.write_bytes(lines[0] + lines[1] + b"\0" * 30 + b"\n" + lines[3])
+    with pytest.raises(DataError, match=r"outcomes.jsonl:3: is damaged; remove the line"):
+        Store(tmp_path, ABOUT).done()
+    path.write_bytes(lines[0] + lines[1].replace(b'"codes"', b'"coded"') + lines[2])
     with pytest.raises(DataError, match="is damaged"):
-        list(Store(tmp_path).read([RUNS[0].run_id]))
+        list(Store(tmp_path, ABOUT).read([RUNS[0].run_id]))
 
 
 def test_a_run_without_outcome_is_named(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_shards_have_files_of_their_own(tmp_path: Path) -> None:
         first.append(outcome_of(RUNS[0]))
         second.append(outcome_of(RUNS[1]))
         second.append(outcome_of(RUNS[0]))
-    store = Store(tmp_path)
+    store = Store(tmp_path, ABOUT)
     assert [path.name for path in store.files()] == [
         "outcomes-1-of-2.jsonl",
         "outcomes-2-of-2.jsonl",
@@ -141,7 +141,7 @@ def test_outcomes_of_other_data_are_refused(tmp_path: Path) -> None:
         open_store(tmp_path, changed, RUNS),
     ):
         pass
-    assert Store(tmp_path).done() == {RUNS[0].run_id}
+    assert Store(tmp_path, ABOUT).done() == {RUNS[0].run_id}
     with open_store(tmp_path, changed, RUNS, restart=True) as (store, _):
         assert store.done() == set()
     assert json.loads((tmp_path / "about.json").read_text()) == changed
@@ -151,7 +151,7 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     """A store is never begun among files that are not its own."""
     (tmp_path / "thesis.tex").write_text("x")
     with (
-        pytest.raises(DataError, match=r"holds files but no about.json"),
+        pytest.raises(DataError, match=r"files that are of no robustness run \(thesis.tex\)"),
         open_store(tmp_path, ABOUT, RUNS),
     ):
         pass
@@ -181,3 +181,58 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch) -> None:
         assert list(store.read([RUNS[0].run_id])) == [outcome_of(RUNS[0])]
         writer.append(outcome_of(RUNS[1]))
         assert store.done() == {run.run_id for run in RUNS[:2]}
+
+
+def test_copied_outcomes_of_other_data_are_refused(tmp_path: Path) -> None:
+    """A file of outcomes says what it is of; one of another seed is not mixed in."""
+    for name, about in (("a", ABOUT), ("b", {**ABOUT, "seed": "7"})):
+        with open_store(tmp_path / name, about, RUNS, shard=(1, 2)) as (_, writer):
+            writer.append(outcome_of(RUNS[0]))
+    other = (tmp_path / "b" / "outcomes-1-of-2.jsonl").read_bytes()
+    (tmp_path / "a" / "outcomes-2-of-2.jsonl").write_bytes(other)
+    with (
+        pytest.raises(DataError, match=r"outcomes-2-of-2.jsonl: holds outcomes of other data"),
+        open_store(tmp_path / "a", ABOUT, RUNS),
+    ):
+        pass
+
+
+def test_outcomes_alone_make_a_store(tmp_path: Path) -> None:
+    """Files of shards copied into an empty folder are enough."""
+    for number in (1, 2):
+        with open_store(tmp_path / "a", ABOUT, RUNS, shard=(number, 2)) as (_, writer):
+            writer.append(outcome_of(RUNS[number]))
+    (tmp_path / "b").mkdir()
+    for path in (tmp_path / "a").glob("outcomes*"):
+        (tmp_path / "b" / path.name).write_bytes(path.read_bytes())
+    with open_store(tmp_path / "b", ABOUT, RUNS) as (store, _):
+        assert store.done() == {RUNS[1].run_id, RUNS[2].run_id}
+
+
+def test_a_restart_waits_for_nobody(tmp_path: Path) -> None:
+    """Outcomes are not removed while another shard writes them."""
+    with (
+        open_store(tmp_path, ABOUT, RUNS, shard=(1, 2)) as (_, writer),
+        pytest.raises(DataError, match="another process is writing to it"),
+        open_store(tmp_path, ABOUT, RUNS, shard=(2, 2), restart=True),
+    ):
+        pass
+    with open_store(tmp_path, ABOUT, RUNS, shard=(1, 2)) as (store, writer):
+        writer.append(outcome_of(RUNS[0]))
+        assert store.done() == {RUNS[0].run_id}
+
+
+def test_a_further_list_of_stop_words_changes_no_run(tmp_path: Path) -> None:
+    """A list that new runs use is added; a changed one is refused."""
+    with open_store(tmp_path, ABOUT, RUNS) as (_, writer):
+        writer.append(outcome_of(RUNS[0]))
+    more = {**ABOUT, "stop words mine.txt": "abc"}
+    with open_store(tmp_path, more, RUNS) as (store, _):
+        assert store.done() == {RUNS[0].run_id}
+    with open_store(tmp_path, ABOUT, RUNS):
+        pass
+    with (
+        pytest.raises(DataError, match=r"changed: stop words mine.txt"),
+        open_store(tmp_path, {**more, "stop words mine.txt": "def"}, RUNS),
+    ):
+        pass

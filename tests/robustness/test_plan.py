@@ -166,6 +166,22 @@ def test_the_own_level_always_takes_part() -> None:
     assert levels["stop_words"] == ("none", "english", "mine.txt")
 
 
+def test_shares_and_numbers_of_papers_are_told_apart() -> None:
+    """1 paper and 1.0 of the papers stand side by side, and each is run."""
+    levels = list_levels(RobustnessSettings(factors={"min_df": [1, 1.0, 1]}), OWN)
+    assert repr(levels["min_df"]) == "(1, 1.0, 2)"
+    plan = plan_of(designs=["full-grid"], factors={**ONE_LEVEL, "min_df": [1, 1.0]})
+    assert len(plan.runs) == 3
+
+
+def test_terms_are_not_drawn_for_jaccard_distances() -> None:
+    """How often a term is drawn changes nothing where presence alone counts."""
+    own = OWN.replace(algorithm="average", metric="jaccard")
+    settings = RobustnessSettings(**{**NOTHING, "n_term_bootstraps": 3, "n_replicates": 30})
+    kinds = build_plan(settings, own, n_papers=20, seed=5).count_by_resample()
+    assert not {"terms-bootstrap", "terms-multiscale"} & kinds.keys()
+
+
 def test_unknown_factors_and_levels_are_named() -> None:
     """A factor or a level that does not exist is refused with the nearest one."""
     for factors, message in (

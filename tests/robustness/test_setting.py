@@ -138,6 +138,7 @@ def test_levels_round_trip() -> None:
         ("reduction", "lsa-0", "is no reduction"),
         ("min_df", 0, "min_df: 0 is neither papers"),
         ("min_df", True, "min_df: True is neither papers"),
+        ("max_df", 1, "max_df: 1 is one paper, and terms of one paper join none; write 1.0"),
         ("max_df", 1.5, "max_df: 1.5 is neither papers"),
         ("n_clusters", 0, "n_clusters: 0 is no number of clusters"),
         ("n_clusters", 2.0, "n_clusters: 2.0 is no number of clusters"),
@@ -160,6 +161,14 @@ def test_a_needed_level_must_not_be_blank() -> None:
         Setting.from_levels(levels)
     with pytest.raises(ParameterError, match="unknown factor 'linkage'"):
         Setting.from_levels({**own().levels(), "linkage": "ward"})
+
+
+def test_one_paper_is_not_all_papers() -> None:
+    """1 and 1.0 are two levels, in sets and mappings, too."""
+    one, whole = own(min_df=1), own(min_df=1.0)
+    assert one != whole
+    assert len({one, whole, own(min_df=1)}) == 2
+    assert one.without_algorithm() != whole.without_algorithm()
 
 
 def test_terms_are_equal_without_the_algorithm() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted_papers import plant_material
 
-from survey_tools.robustness.families import sort_into_families
+from survey_tools.robustness.families import changes_one, sort_into_families
 from survey_tools.robustness.material import Target
 from survey_tools.robustness.outcome import Outcome
 from survey_tools.robustness.plan import Design, Plan
@@ -82,6 +82,25 @@ def test_families() -> None:
         "null": None,
         "scale": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("levels", "is_one"),
+    [
+        ({"weighting": "counts"}, True),
+        ({"algorithm": "average"}, True),
+        ({"algorithm": "average", "metric": "cosine"}, True),
+        ({"algorithm": "hdbscan"}, True),
+        ({"weighting": "counts", "n_clusters": 5}, True),
+        ({"n_clusters": 5}, False),
+        ({"library": "scikit-learn"}, False),
+        ({"weighting": "counts", "norm": "l1"}, False),
+        ({"algorithm": "average", "metric": "cosine", "norm": "l1"}, False),
+    ],
+)
+def test_what_one_choice_is(levels: dict, is_one: bool) -> None:
+    """A design does not matter; what leaves the tree as it is does not count."""
+    assert changes_one(OWN.replace(**levels), OWN) is is_one
 
 
 def test_scores_by_hand() -> None:

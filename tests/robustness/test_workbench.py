@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from planted_papers import N_EACH, plant_material
 from scipy.cluster import hierarchy
+from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import (
     HDBSCAN,
     AffinityPropagation,
@@ -15,6 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
 
 from survey_tools.robustness.outcome import Outcome
+from survey_tools.robustness.preparation import Preparation, Prepared, repeat_terms
 from survey_tools.robustness.run import Run
 from survey_tools.robustness.workbench import Workbench, do_runs
 from survey_tools.text import join_fields
@@ -181,6 +183,24 @@ def test_terms_drawn_anew() -> None:
     assert first == again
     assert first.agreement["cophenetic correlation"] != other.agreement["cophenetic correlation"]
     assert 0 < first.agreement["cophenetic correlation"] < 1
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "none"])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "cityblock"])
+def test_a_term_drawn_twice_stands_twice(norm: str, metric: str) -> None:
+    """Distances are those of a corpus in which each column stands as often as it was drawn."""
+    material = plant_material()
+    setting = material.own.replace(norm=norm, weighting="tf-idf", algorithm="average")
+    prepared = Preparation(material).prepare(setting)
+    times = np.random.default_rng(0).integers(0, 4, len(prepared.features.terms)).astype(float)
+    drawn = Prepared(repeat_terms(prepared.features, times, metric), None)
+    raw = TfidfVectorizer(norm=None)
+    texts = [join_fields(paper, ("title", "abstract")) for paper in material.corpus]
+    columns = np.repeat(raw.fit_transform(texts).toarray(), times.astype(int), axis=1)
+    if norm != "none":
+        columns = columns / np.linalg.norm(columns, ord=int(norm[1]), axis=1, keepdims=True)
+    expected = squareform(pdist(columns, metric))
+    assert drawn.distances(metric).square == pytest.approx(expected, abs=1e-9)
 
 
 def test_seeds_are_drawn() -> None:
