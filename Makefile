@@ -33,6 +33,7 @@ bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/harvest.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/robustness.py --commands
+	$(BIN)/python benchmarks/robustness.py --engines
 	$(PIP) install fastcluster==1.3.0
 	$(BIN)/python benchmarks/linkage.py
 
