@@ -38,7 +38,7 @@ bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/linkage.py
 
 schemas: $(VENV)/.installed
-	for name in survey taxonomy subtrees; do \
+	for name in survey taxonomy subtrees claims; do \
 	  $(BIN)/survey-tools schema $$name > data/schemas/$$name.schema.json || exit 1; done
 
 $(BIN)/python:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from survey_tools.figures.tree_figure import draw_tree
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder
 from survey_tools.progress import StageProgress, ignore_progress
 from survey_tools.report import crosscheck_tables, tables
+from survey_tools.report.claims_section import ClaimsSection, read_claims_section
 from survey_tools.report.page import render_report
 from survey_tools.report.robustness_section import RobustnessSection, read_section
 from survey_tools.report.setup import write_setup
@@ -40,6 +41,7 @@ def run_study(
     command: Command = "run",
     overrides: Mapping[str, Any] | None = None,
     robustness: Path | None = None,
+    claims: Path | None = None,
     progress: StageProgress = ignore_progress,
 ) -> StudyResult:
     """Run one command on a survey folder and write its output folder.
@@ -52,19 +54,22 @@ def run_study(
     robustness : Path, optional
         Output folder of a robustness run of the same survey with the same settings, whose
         section the report takes over.
+    claims : Path, optional
+        Output folder of ``survey-tools claims`` on the same claims, whose section it takes over.
 
     Raises
     ------
     ParameterError
-        If ``robustness`` is given to a command that writes no report.
+        If ``robustness`` or ``claims`` is given to a command that writes no report.
     SurveyToolsError
         If the data, the settings or the disk do not allow it; the output folder is then
         as it was before.
     """
-    if robustness is not None and command not in ("run", "report"):
-        raise ParameterError(f"{command!r} writes no report that could hold a robustness section")
+    for name, other in (("robustness", robustness), ("claims", claims)):
+        if other is not None and command not in ("run", "report"):
+            raise ParameterError(f"{command!r} writes no report that could hold a {name} section")
     kept = [folder.parent if folder.is_file() else folder, Path.cwd()]
-    kept += [] if robustness is None else [robustness]
+    kept += [other for other in (robustness, claims) if other is not None]
     with replace_folder(out, command=command, protected=kept) as partial:
         progress("reading", 0.0)
         study = read_study(folder, overrides)
@@ -73,10 +78,22 @@ def run_study(
                 f"{folder / SETTINGS_FILE}: names no taxonomy, so there is nothing to cross-check"
             )
         section = None if robustness is None else _read_section(robustness, study)
+        sections = _Sections(
+            robustness=section,
+            claims=None if claims is None else read_claims_section(claims, folder),
+        )
         result = analyse(study, with_crosscheck=command != "cluster", progress=progress)
-        _write_outputs(study, result, partial, command, section, progress)
+        _write_outputs(study, result, partial, command, sections, progress)
     progress("done", 1.0)
     return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sections:
+    """Sections of other commands' runs that the report takes over."""
+
+    robustness: RobustnessSection | None
+    claims: ClaimsSection | None
 
 
 def _read_section(robustness: Path, study: Study) -> RobustnessSection:
@@ -93,13 +110,16 @@ def _write_outputs(
     result: StudyResult,
     folder: Path,
     command: Command,
-    section: RobustnessSection | None,
+    sections: "_Sections",
     progress: StageProgress,
 ) -> None:
+    section = sections.robustness
     setup = write_setup(result)
     manifest = _describe_run(study, command, result)
     if section is not None:
         manifest["inputs"][f"robustness/{MANIFEST}"] = section.manifest_digest
+    if sections.claims is not None:
+        manifest["inputs"][f"claims/{MANIFEST}"] = sections.claims.manifest_digest
     (folder / "setup.txt").write_text(setup + "\n", encoding="utf-8")
     progress("figures", 0.0)
     support = None
@@ -134,6 +154,7 @@ def _write_outputs(
             figures=svg,
             manifest=manifest,
             robustness=None if section is None else section.html,
+            claims=None if sections.claims is None else sections.claims.html,
         )
         (folder / "report.html").write_text(page, encoding="utf-8")
     outputs = {name: digest_of_file(folder / name) for name in list_files(folder)}

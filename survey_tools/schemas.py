@@ -4,6 +4,7 @@ import json
 
 from pydantic import BaseModel
 
+from survey_tools.claims.file import ClaimFile
 from survey_tools.documents import nearest
 from survey_tools.errors import ParameterError
 from survey_tools.settings import SurveySettings
@@ -16,11 +17,12 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "survey": SurveySettings,
     "taxonomy": TaxonomyFile,
     "subtrees": SubtreeFile,
+    "claims": ClaimFile,
 }
 
 
 def schema_text(name: str) -> str:
-    """Return the JSON Schema (draft 2020-12) of ``survey``, ``taxonomy`` or ``subtrees``."""
+    """Return the JSON Schema (draft 2020-12) of one of ``SCHEMAS``."""
     if name not in SCHEMAS:
         raise ParameterError(f"no schema {name!r}; {nearest(name, [*SCHEMAS])}")
     schema = {

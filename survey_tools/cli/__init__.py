@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from survey_tools.cli import study
+from survey_tools.cli.claims import claims_command
 from survey_tools.cli.exchange import export_command, import_command
 from survey_tools.cli.harvest import harvest_command
 from survey_tools.cli.holdout import holdout_command
@@ -50,6 +51,7 @@ app.command("holdout", short_help="Test whether the taxonomy can be told from th
 app.command("robustness", short_help="Test whether the clusters would still be there.")(
     robustness_command
 )
+app.command("claims", short_help="Test the claims of a survey by experiments.")(claims_command)
 app.command("import", short_help="Take references (BibTeX, RIS, CSV …) into a survey.")(
     import_command
 )
@@ -62,7 +64,9 @@ app.add_typer(taxonomy_app, short_help="Lint a taxonomy, or compare those of sev
 
 @app.command()
 def schema(
-    name: Annotated[str, typer.Argument(metavar="FILE", help="survey, taxonomy or subtrees.")],
+    name: Annotated[
+        str, typer.Argument(metavar="FILE", help="survey, taxonomy, subtrees or claims.")
+    ],
     debug: DebugOption = False,
 ) -> None:
     """Print the JSON Schema of a survey file.

@@ -192,6 +192,15 @@ RobustnessOption = Annotated[
         show_default=False,
     ),
 ]
+ClaimsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Output folder of survey-tools claims, run on the same claims, whose section the "
+        "report takes over.",
+        show_default=False,
+    ),
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -216,6 +225,7 @@ def _add_reporting(app: typer.Typer, command: Literal["run", "report"], purpose:
         page: PageOption = None,
         style: StyleOption = None,
         robustness: RobustnessOption = None,
+        claims: ClaimsOption = None,
         settings: SetOption = None,
         quiet: QuietOption = False,
         debug: DebugOption = False,
@@ -223,7 +233,9 @@ def _add_reporting(app: typer.Typer, command: Literal["run", "report"], purpose:
         named = _name_options(linkage, metric, n_clusters, seed, page, style)
         with one_line_errors(debug=debug):
             overrides = join_options(named, settings)
-            _execute(command, survey, out, overrides, robustness=robustness, quiet=quiet)
+            _execute(
+                command, survey, out, overrides, robustness=robustness, claims=claims, quiet=quiet
+            )
 
 
 def _add_crosscheck(app: typer.Typer) -> None:
@@ -320,6 +332,7 @@ def _execute(
     overrides: dict[str, Any],
     *,
     robustness: Path | None = None,
+    claims: Path | None = None,
     quiet: bool,
 ) -> None:
     gc.set_threshold(50_000, 20, 20)  # the default looks through all objects too often: 10 %
@@ -338,6 +351,7 @@ def _execute(
             command=command,
             overrides=overrides,
             robustness=robustness,
+            claims=claims,
             progress=progress,
         )
     if quiet:

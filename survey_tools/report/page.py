@@ -24,6 +24,7 @@ def render_report(
     figures: Mapping[str, Sequence[str]],
     manifest: Mapping[str, Any],
     robustness: str | None = None,
+    claims: str | None = None,
 ) -> str:
     """Render the report of a run.
 
@@ -37,6 +38,8 @@ def render_report(
         As it is written to ``manifest.json``, but without digests of outputs.
     robustness : str, optional
         The section of a robustness run, HTML.
+    claims : str, optional
+        The section of a run of the claims, HTML.
 
     Returns
     -------
@@ -56,6 +59,7 @@ def render_report(
         drawn_leaves=_find_leaves(figures.get("dendrogram", ())),
         reference=_reference,
         robustness=None if robustness is None else Markup(robustness),  # noqa: S704
+        claims=None if claims is None else Markup(claims),  # noqa: S704
         check=result.crosscheck,
         verdicts=list_verdicts(result.crosscheck) if result.crosscheck else (),
         label_titles=_title_labels(result),

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from survey_tools.documents import decode_utf8, read_bytes
 from survey_tools.errors import DataError, abbreviate
-from survey_tools.output import MANIFEST, sha256_of
+from survey_tools.report.finished_run import SECTION, open_finished_run
 from survey_tools.robustness.comparison import CARD
 from survey_tools.robustness.families import Family
 from survey_tools.settings import SurveySettings
 
 __all__ = ["SECTION", "RobustnessSection", "read_section"]
 
-SECTION = "section.html"
-_COMMAND = "robustness"
 _FAMILY: Family = "papers"
 _SAME = ("seed", "text", "clustering", "subtrees")  # settings that the section rests on
 _ADVICE = "run survey-tools robustness again with these settings, or leave --robustness out"
@@ -69,15 +66,10 @@ def read_section(
         If the folder is no finished robustness run, its section was changed, or it is of other
         papers or settings; the message says what differs.
     """
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: no such folder; --robustness needs the output folder of survey-tools "
-            "robustness"
-        )
-    data = read_bytes(folder / MANIFEST)
-    manifest = _parse(data, folder / MANIFEST)
-    section, card = (_read_output(folder, name, manifest) for name in (SECTION, CARD))
-    if manifest["corpus_digest"] != corpus_digest:
+    run = open_finished_run(folder, "robustness", advice=_ADVICE)
+    section, card = (run.read_output(name) for name in (SECTION, CARD))
+    manifest = run.manifest
+    if manifest.get("corpus_digest") != corpus_digest:
         raise DataError(f"{folder}: is of other papers than this run; {_ADVICE}")
     ours = settings.model_dump(mode="json")
     if differences := list(_compare(ours, manifest["settings"])):
@@ -88,38 +80,14 @@ def read_section(
         if name in input_digests and input_digests[name] != manifest["inputs"].get(name):
             raise DataError(f"{folder}: {name} has changed since that run; {_ADVICE}")
     return RobustnessSection(
-        html=decode_utf8(section, str(folder / SECTION)),
-        manifest_digest=sha256_of(data),
+        html=section,
+        manifest_digest=run.manifest_digest,
         support={
             cluster["name"]: cluster["runs"][_FAMILY]["share_found"]
             for cluster in json.loads(card)["clusters"]
             if _FAMILY in cluster["runs"]
         },
     )
-
-
-def _read_output(folder: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
-    content = read_bytes(folder / name)
-    if manifest["outputs"].get(name) != sha256_of(content):
-        raise DataError(f"{folder / name}: was changed after it was written; {_ADVICE}")
-    return content
-
-
-def _parse(data: bytes, path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(data)
-    except (ValueError, RecursionError):
-        raise DataError(f"{path}: is damaged; {_ADVICE}") from None
-    command = manifest.get("command") if isinstance(manifest, dict) else None
-    if command != _COMMAND:
-        raise DataError(
-            f"{path}: is of the command {command!r}; --robustness needs the output folder of "
-            "survey-tools robustness"
-        )
-    parts = ("inputs", "outputs", "settings")
-    if not all(isinstance(manifest.get(name), dict) for name in parts):
-        raise DataError(f"{path}: lacks {', '.join(parts)}; {_ADVICE}")
-    return {"corpus_digest": None, **manifest}
 
 
 def _compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Experiments that test claims, one noun a file."""

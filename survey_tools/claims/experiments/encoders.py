@@ -1,0 +1,106 @@
+"""Encoders: several ways to make one, compared by what their features tell."""
+
+from collections.abc import Sequence
+from itertools import permutations
+
+from survey_tools.claims.estimate import Estimate, estimate_mean
+from survey_tools.claims.experiment import (
+    Experiment,
+    Findings,
+    FindingTable,
+    Outcomes,
+    Parameters,
+    Size,
+    Trial,
+)
+from survey_tools.claims.experiments.pretraining import (
+    FACTORS,
+    gather_scores,
+    list_scores,
+    plan_trial,
+)
+from survey_tools.claims.experiments.variants import parse_variant
+from survey_tools.documents import nearest
+from survey_tools.errors import ParameterError
+
+__all__ = ["EXPERIMENT"]
+
+_DEFAULTS = {"data": "digits", "variants": ["mae", "random"]}
+
+
+def _check(parameters: Parameters) -> None:
+    data, variants = parameters["data"], parameters["variants"]
+    if data not in FACTORS:
+        raise ParameterError(f"data {data!r}: {nearest(data, list(FACTORS))}")
+    if len(set(variants)) < len(variants):
+        raise ParameterError(f"variants {list(variants)} name one twice")
+    for variant in variants:
+        parse_variant(variant)
+
+
+def _pairs_of_factors(data: str) -> list[tuple[str, str]]:
+    return list(permutations([f"linear {factor}" for factor in FACTORS[data]], 2))
+
+
+def _statistics(parameters: Parameters) -> list[str]:
+    """Name the scores, their differences, and the differences of differences."""
+    _check(parameters)
+    data, variants = parameters["data"], parameters["variants"]
+    names = [f"{score}: {variant}" for variant in variants for score in list_scores(data)]
+    for a, b in permutations(variants, 2):
+        names += [f"{score}: {a} less {b}" for score in list_scores(data)]
+        names += [f"{s} less {t}: {a} less {b}" for s, t in _pairs_of_factors(data)]
+    return names
+
+
+def _plan(parameters: Parameters, size: Size, seeds: Sequence[int]) -> list[Trial]:
+    _check(parameters)
+    return [
+        plan_trial(parse_variant(variant), parameters["data"], size, seed)
+        for seed in seeds
+        for variant in parameters["variants"]
+    ]
+
+
+def _summarise(
+    parameters: Parameters, size: Size, seeds: Sequence[int], outcomes: Outcomes
+) -> Findings:
+    data, variants = parameters["data"], list(parameters["variants"])
+    found = gather_scores(variants, data, size, seeds, outcomes)
+    estimates: list[Estimate] = []
+    rows = []
+    for variant in variants:
+        for score in list_scores(data):
+            mean = estimate_mean(f"{score}: {variant}", found[variant][score])
+            estimates.append(mean)
+            rows.append((variant, score, mean.value, mean.low, mean.high, mean.n))
+    for a, b in permutations(variants, 2):
+        gain = {
+            score: [x - y for x, y in zip(found[a][score], found[b][score], strict=True)]
+            for score in list_scores(data)
+        }
+        estimates += [estimate_mean(f"{s}: {a} less {b}", values) for s, values in gain.items()]
+        estimates += [
+            estimate_mean(
+                f"{s} less {t}: {a} less {b}",
+                (x - y for x, y in zip(gain[s], gain[t], strict=True)),
+            )
+            for s, t in _pairs_of_factors(data)
+        ]
+    table = FindingTable(
+        name="scores",
+        title=f"Scores on test images of {data}: share right (linear, k-NN) or explained (R2)",
+        columns=("encoder", "score", "mean", "low", "high", "n_seeds"),
+        rows=tuple(rows),
+    )
+    return Findings(estimates=tuple(estimates), tables=(table,))
+
+
+EXPERIMENT = Experiment(
+    name="encoders",
+    title="probes of encoders that differ in one thing, on the same images with the same seeds",
+    defaults=_DEFAULTS,
+    statistics=_statistics,
+    plan=_plan,
+    summarise=_summarise,
+)

@@ -1,0 +1,258 @@
+"""The folder of a training: what is asked, the state, the history, and the manifest."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from survey_tools.errors import DataError, OutputError, ParameterError, abbreviate
+from survey_tools.mae.chance import FIRST_WEIGHTS, keyed_generator
+from survey_tools.mae.checkpoint import Checkpoint, read_checkpoint
+from survey_tools.mae.config import ModelConfig
+from survey_tools.mae.encoder import Encoder
+from survey_tools.mae.history import HistoryRow, HistoryWriter, read_history
+from survey_tools.mae.methods import build_method
+from survey_tools.mae.processes import Processes, choose_device
+from survey_tools.mae.recipe import Recipe
+from survey_tools.mae.sources import Source, open_training
+from survey_tools.mae.training import Trainer
+from survey_tools.output import MANIFEST, digest_of_file, list_files
+from survey_tools.progress import ignore_progress
+
+__all__ = ["COMMAND", "TrainingFolder", "TrainingPlan", "load_encoder", "train_in_folder"]
+
+logger = logging.getLogger(__name__)
+
+COMMAND = "mae train"
+_CONFIG, _CHECKPOINT, _HISTORY = "config.json", "checkpoint.pt", "history.csv"
+_LIBRARIES = ("survey-tools", "torch", "numpy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """All that is asked of a training.
+
+    Attributes
+    ----------
+    method : str
+    config : ModelConfig
+    recipe : Recipe
+    options : mapping of str to Any
+        Of the method.
+    """
+
+    method: str
+    config: ModelConfig
+    recipe: Recipe
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain data."""
+        return {
+            "method": self.method,
+            "options": dict(self.options),
+            "config": self.config.to_dict(),
+            "recipe": self.recipe.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrainingPlan":
+        """Build the plan that ``to_dict`` wrote.
+
+        Raises
+        ------
+        ParameterError
+            If a part is missing or not allowed.
+        """
+        missing = [name for name in ("method", "config", "recipe") if name not in data]
+        if missing:
+            raise ParameterError(f"a plan of a training without {', '.join(missing)}")
+        return cls(
+            method=data["method"],
+            options=data.get("options", {}),
+            config=ModelConfig.from_dict(data["config"]),
+            recipe=Recipe.from_dict(data["recipe"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingFolder:
+    """Where a training writes."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """File of the state."""
+        return self.path / _CHECKPOINT
+
+    @property
+    def history(self) -> Path:
+        """File of one row a step."""
+        return self.path / _HISTORY
+
+    def read_plan(self) -> TrainingPlan:
+        """Read what was asked of the training in this folder.
+
+        Raises
+        ------
+        DataError
+            If it holds no training.
+        """
+        try:
+            return TrainingPlan.from_dict(json.loads((self.path / _CONFIG).read_bytes()))
+        except FileNotFoundError:
+            raise DataError(
+                f"{self.path}: holds no training to go on with; leave --resume out"
+            ) from None
+        except (OSError, ValueError, TypeError, AttributeError, ParameterError) as error:
+            raise DataError(f"{self.path / _CONFIG}: is damaged ({error})") from None
+
+    def begin(self, plan: TrainingPlan) -> None:
+        """Make the folder and write the plan.
+
+        Raises
+        ------
+        OutputError
+            If the folder holds files already, or cannot be written.
+        """
+        try:
+            present = list_files(self.path) if self.path.is_dir() else []
+            if present:
+                raise OutputError(
+                    f"{self.path}: holds files already ({abbreviate(present, 3)}); go on with "
+                    "--resume, or name another folder"
+                )
+            self.path.mkdir(parents=True, exist_ok=True)
+            _write_json(self.path / _CONFIG, plan.to_dict())
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be written ({error.strerror or error})"
+            ) from None
+
+    def write_manifest(self, plan: TrainingPlan, *, device: str, n_ranks: int) -> None:
+        """Write what another person needs to repeat the training, and digests of all files."""
+        data = {
+            "command": COMMAND,
+            "versions": {name: version(name) for name in _LIBRARIES},
+            "seed": plan.recipe.seed,
+            "device": device,
+            "n_ranks": n_ranks,
+            "settings": plan.to_dict(),
+            "recipe_digest": plan.recipe.digest,
+            "outputs": {
+                name: digest_of_file(self.path / name)
+                for name in list_files(self.path)
+                if name != MANIFEST
+            },
+        }
+        _write_json(self.path / MANIFEST, data)
+
+
+def train_in_folder(
+    plan: TrainingPlan,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    processes: Processes,
+    n_threads: int = 0,
+    save_every: int = 250,
+    progress: Callable[[HistoryRow, int], None] = ignore_progress,
+    finish: Callable[[Path, tuple[HistoryRow, ...]], None] = ignore_progress,
+) -> tuple[HistoryRow, ...]:
+    """Train by a plan; write config, checkpoint, history and manifest into a folder.
+
+    Parameters
+    ----------
+    resume : bool
+        Go on with the training in the folder, which must be of the same plan.
+    progress : callable
+        Takes the row of each step and the number of all steps.
+    finish : callable
+        Takes folder and history at the end, before the manifest is written: draws the plot.
+
+    Returns
+    -------
+    tuple of HistoryRow
+        All steps, also those before a resumption; empty on processes but the first.
+
+    Raises
+    ------
+    SurveyToolsError
+        See `survey_tools.mae.training.Trainer`.
+    KeyboardInterrupt
+        At Ctrl-C, after a checkpoint.
+    """
+    folder = TrainingFolder(path=out)
+    chosen = choose_device(device, processes)
+    source = open_training(plan.recipe.data, plan.config, n_threads=n_threads)
+    generator = keyed_generator(plan.recipe.seed, FIRST_WEIGHTS)
+    method = build_method(plan.method, plan.config, generator=generator, **plan.options)
+    trainer = Trainer(
+        method, source, plan.recipe, options=plan.options, device=chosen, processes=processes
+    )
+    if resume and folder.checkpoint.exists():
+        trainer.restore(read_checkpoint(folder.checkpoint), path=folder.checkpoint)
+    elif not resume and processes.is_first:
+        folder.begin(plan)
+    if not processes.is_first:
+        trainer.run()
+        return ()
+    n_steps = trainer.schedule.n_steps
+    history = HistoryWriter(folder.history, after_step=trainer.step)
+    try:
+
+        def report(row: HistoryRow) -> None:
+            history.append(row)
+            progress(row, n_steps)
+
+        trainer.run(report=report, checkpoint=folder.checkpoint, save_every=save_every)
+    finally:
+        history.close()
+    _name_unreadable(source)
+    rows = read_history(folder.history)
+    finish(out, rows)
+    folder.write_manifest(plan, device=str(chosen), n_ranks=processes.n_ranks)
+    return rows
+
+
+def _name_unreadable(source: Source) -> None:
+    unreadable: Mapping[str, str] = getattr(source, "unreadable", {})
+    if unreadable:
+        logger.warning(
+            "%d of %d files could not be read, and others took their places: %s",
+            len(unreadable),
+            source.n_images,
+            abbreviate(unreadable),
+        )
+
+
+def load_encoder(checkpoint: Path, *, device: str = "cpu") -> tuple[Encoder, Checkpoint]:
+    """Read the encoder of a checkpoint, without the rest of its method.
+
+    Raises
+    ------
+    DataError
+        If the file is no checkpoint.
+    """
+    found = read_checkpoint(checkpoint)
+    encoder = Encoder(found.config, generator=keyed_generator(0, FIRST_WEIGHTS))
+    start = "encoder."
+    weights = {
+        name.removeprefix(start): value
+        for name, value in found.weights.items()
+        if name.startswith(start)
+    }
+    encoder.load_state_dict(weights)
+    return encoder.to(choose_device(device)).eval(), replace(found, weights={}, optimiser={})
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
