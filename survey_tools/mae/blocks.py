@@ -6,6 +6,7 @@ from torch.nn import functional
 
 __all__ = ["Attention", "Block", "Mlp", "draw_token", "draw_weights", "make_linear", "take"]
 
+_MOST_WRITTEN_OUT = 320  # tokens up to which attention in 16 bits is written out on a CPU
 TOKEN_STD = 0.02  # of the cls and mask tokens, as in BERT and ViT
 
 
@@ -34,10 +35,10 @@ def take(tokens: Tensor, places: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Multi-head self-attention.
 
-    On a CPU the attention itself runs in single precision also under autocast: its backward pass
-    in bfloat16 takes 11 ms where single precision takes 1, most of a step at 32 pixels (torch
-    2.13). Two products with a softmax between, in bfloat16, would be 3 to 9 % faster a step, but
-    keep an n x n matrix a head.
+    On a CPU torch's own attention is slow backwards in bfloat16: 11 ms where single precision
+    takes 1, most of a step at 32 pixels (torch 2.13). Under autocast it is therefore written out
+    as two products with a softmax between, in bfloat16, which keeps an n x n matrix a head; above
+    320 tokens, where that matrix would be the largest thing kept, it runs in single precision.
 
     References
     ----------
@@ -63,15 +64,15 @@ class Attention(nn.Module):
         """
         batch, n, width = tokens.shape
         if n_queries is None:
-            parts = _in_fast_dtype(self.qkv(tokens))
+            parts = self.qkv(tokens)
             parts = parts.reshape(batch, n, 3, self.n_heads, -1)  # (batch, n, 3, heads, depth)
             query, key, value = parts.permute(2, 0, 3, 1, 4)  # (batch, heads, n, depth) each
         else:
             asking, weight, bias = tokens[:, -n_queries:], self.qkv.weight, self.qkv.bias
             asked = functional.linear(asking, weight[:width], bias[:width])
-            query = _in_fast_dtype(asked).reshape(batch, n_queries, self.n_heads, -1)
+            query = asked.reshape(batch, n_queries, self.n_heads, -1)
             query = query.transpose(1, 2)  # (batch, heads, n_queries, depth)
-            parts = _in_fast_dtype(functional.linear(tokens, weight[width:], bias[width:]))
+            parts = functional.linear(tokens, weight[width:], bias[width:])
             parts = parts.reshape(batch, n, 2, self.n_heads, -1)  # (batch, n, 2, heads, depth)
             key, value = parts.permute(2, 0, 3, 1, 4)  # (batch, heads, n, depth) each
         found = _attend(query, key, value).transpose(1, 2)  # (batch, n_queries, heads, depth)
@@ -79,16 +80,17 @@ class Attention(nn.Module):
         return out
 
 
-def _in_fast_dtype(values: Tensor) -> Tensor:
-    is_slow = values.device.type == "cpu" and values.dtype in (torch.bfloat16, torch.float16)
-    return values.float() if is_slow else values
-
-
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    if query.device.type != "cpu":
+    """Attend, (batch, heads, n, depth) each, by what is fastest for device and precision."""
+    if query.device.type != "cpu" or query.dtype not in (torch.bfloat16, torch.float16):
         return functional.scaled_dot_product_attention(query, key, value)
+    dtype = query.dtype
     with torch.autocast("cpu", enabled=False):
-        return functional.scaled_dot_product_attention(query, key, value)
+        if key.shape[2] > _MOST_WRITTEN_OUT:
+            query, key, value = query.float(), key.float(), value.float()
+            return functional.scaled_dot_product_attention(query, key, value).to(dtype)
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
+        return scores.softmax(-1) @ value  # scores: (batch, heads, n_queries, n)
 
 
 class Mlp(nn.Module):
