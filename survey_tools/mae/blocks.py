@@ -90,7 +90,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             query, key, value = query.float(), key.float(), value.float()
             return functional.scaled_dot_product_attention(query, key, value).to(dtype)
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
-        return scores.softmax(-1) @ value  # scores: (batch, heads, n_queries, n)
+        found: Tensor = scores.softmax(-1) @ value  # scores: (batch, heads, n_queries, n)
+        return found
 
 
 class Mlp(nn.Module):
