@@ -1,5 +1,6 @@
 """The experiments: what they count is right, and what they find has the names that rules use."""
 
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from survey_tools.claims.experiment import Findings, Trial
 from survey_tools.claims.experiments.best_ratios import EXPERIMENT as RATIOS
 from survey_tools.claims.experiments.encoders import EXPERIMENT as ENCODERS
+from survey_tools.claims.experiments.failures import EXPERIMENT as FAILURES
 from survey_tools.claims.experiments.redundancy import predict_from_neighbours
 from survey_tools.claims.experiments.variants import parse_variant
 from survey_tools.claims.registry import EXPERIMENTS, find_experiment
@@ -147,3 +149,24 @@ def test_an_encoder_is_trained_and_probed_the_same_way_twice() -> None:
     assert first == trial.kind.run(trial.parameters, 0)
     assert set(first["scores"]) == {"linear digit", "k-NN digit"}
     assert len(first["losses"]) == 3
+
+
+def test_failures_are_planted_by_training() -> None:
+    """A short trial: the healthy run leaks exactly nothing, the planted leak and surge are found.
+
+    A collapse takes more steps; it has its test over ten seeds among those of the detectors.
+    """
+    pytest.importorskip("torch")
+    (planned,) = FAILURES.plan(FAILURES.defaults, "quick", [0])
+    outcome = planned.kind.run({**planned.parameters, "n_steps": 24}, 0)
+    stored = json.loads(json.dumps(outcome, sort_keys=True, allow_nan=False))  # as in the cache
+    findings = FAILURES.summarise(FAILURES.defaults, "quick", [0], {planned: stored})
+    found = findings.by_name()
+    assert sorted(found) == sorted(FAILURES.statistics(FAILURES.defaults))
+    for signature in ("leakage", "instability"):
+        assert found[f"share of planted runs found, {signature}"].value == 1.0
+        assert found[f"share of healthy runs flagged, {signature}"].value == 0.0
+    detections = {table.name: table for table in findings.tables}["detections"]
+    leaks = [dict(zip(detections.columns, row, strict=True)) for row in detections.rows]
+    healthy = [r["value"] for r in leaks if (r["signature"], r["runs"]) == ("leakage", "healthy")]
+    assert healthy == [0.0, 0.0]

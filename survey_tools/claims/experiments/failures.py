@@ -1,10 +1,9 @@
 """Failures: planted ones that detectors must find, and healthy runs that they must leave alone."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from survey_tools.claims.estimate import estimate_share
 from survey_tools.claims.experiment import (
@@ -18,21 +17,26 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
-from survey_tools.claims.experiments.pretraining import open_images, train_encoder
-from survey_tools.errors import ParameterError
+from survey_tools.claims.experiments.pretraining import open_images
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from survey_tools.mae.config import ModelConfig
+    from survey_tools.mae.detectors import Detection
     from survey_tools.mae.encoder import Encoder
     from survey_tools.mae.image_set import ImageSet
+    from survey_tools.mae.methods.mae import MaeMethod
+    from survey_tools.mae.recipe import Recipe
 
 __all__ = ["EXPERIMENT"]
 
 _SIGNATURES = ("collapse", "leakage", "instability")
 _DEFAULTS: dict[str, Any] = {"rate_factor": 100.0}
-_STEPS = {"quick": 150, "full": 400}
+_STEPS = {"quick": 64, "full": 400}  # at 64 and 400 steps ruined encoders of 12 seeds were found
 _BATCH, _RATE = 64, 2e-3
-_SPIKE = 5.0  # times the loss around it
 _N_LEAK = 8  # images of the test for leakage
+_DETECTION = ("detector", "value", "threshold", "is_failure")
 
 
 def _statistics(_parameters: Parameters) -> list[str]:
@@ -40,82 +44,150 @@ def _statistics(_parameters: Parameters) -> list[str]:
     return [f"share of {kind}, {signature}" for signature in _SIGNATURES for kind in kinds]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """What the runs of a seed share: images, shape of the network, recipe, first weights."""
+
+    train: "ImageSet"
+    test: "ImageSet"
+    config: "ModelConfig"
+    recipe: "Recipe"
+
+    @classmethod
+    def of(cls, n_steps: int, seed: int) -> "_Setting":
+        from survey_tools.mae.presets import find_preset
+
+        train, test = open_images({"data": "digits"}, seed)
+        preset = find_preset("digits")
+        recipe = replace(
+            preset.recipe,
+            unit="steps",
+            length=n_steps,
+            warmup=max(1, n_steps // 20),
+            batch_size=_BATCH,
+            base_rate=_RATE * 256 / _BATCH,
+            seed=seed,
+        )
+        return cls(train=train, test=test, config=preset.config, recipe=recipe)
+
+    def draw(self, kind: "type[MaeMethod]") -> "MaeMethod":
+        from survey_tools.mae.chance import FIRST_WEIGHTS, keyed_generator
+
+        return kind(self.config, generator=keyed_generator(self.recipe.seed, FIRST_WEIGHTS))
+
+    def features(self, encoder: "Encoder") -> "NDArray[Any]":
+        from survey_tools.mae.features import extract_features
+
+        return extract_features(encoder, self.test.images)
+
+
 def _run(parameters: Parameters, seed: int) -> Outcome:
-    """Train a healthy run and one at a ruinous rate; plant a leak and a spike."""
-    from survey_tools.mae.collapse import detect_collapse, effective_rank
-    from survey_tools.mae.detectors import any_failure
-    from survey_tools.mae.features import extract_features
+    """Train a healthy run and three with a failure, and ask the detectors of each signature."""
+    from survey_tools.mae.collapse import effective_rank
     from survey_tools.mae.instability import detect_instability
+    from survey_tools.mae.methods.mae import MaeMethod
+    from survey_tools.mae.planted import train_recorded
 
-    plan = {
-        "data": "digits",
-        "config": {},
-        "options": {},
-        "n_steps": parameters["n_steps"],
-        "batch_size": _BATCH,
-        "peak_rate": _RATE,
+    n_steps, factor = parameters["n_steps"], parameters["rate_factor"]
+    setting = _Setting.of(n_steps, seed)
+    healthy = setting.draw(MaeMethod)
+    baseline = setting.features(healthy.encoder)  # its first weights
+    record = train_recorded(healthy, setting.train, setting.recipe)
+    features = {"random": baseline, "healthy": setting.features(healthy.encoder)}
+    ruined = _train_ruined(setting, factor)
+    if ruined is not None:
+        features["planted"] = ruined
+    found = {
+        "instability": {
+            "healthy": detect_instability(record.losses, record.gradient_norms),
+            "planted": _detect_surge(setting, factor),
+        },
+        "collapse": _detect_collapse(features),
+        "leakage": {
+            "healthy": _detect_leaks(setting, healthy),
+            "planted": _detect_planted_leak(setting),
+        },
     }
-    train, test = open_images(plan, seed)
-    random, _ = train_encoder({**plan, "method": "random"}, train, seed)
-    baseline = extract_features(random, test.images)
-    healthy, history = train_encoder({**plan, "method": "mae"}, train, seed)
-    features = extract_features(healthy, test.images)
-    ranks = {"random": effective_rank(baseline), "healthy": effective_rank(features)}
-    found = {"healthy collapse": any_failure(detect_collapse(features, baseline=baseline))}
+    return {
+        "found": {
+            signature: {runs: [_describe(one) for one in all_] for runs, all_ in by_runs.items()}
+            for signature, by_runs in found.items()
+        },
+        "ranks": {runs: effective_rank(values) for runs, values in features.items()},
+        "losses": record.losses.tolist(),
+    }
+
+
+def _train_ruined(setting: _Setting, factor: float) -> "NDArray[Any] | None":
+    """Train at a ruinous rate; None if nothing finite is left of the encoder."""
+    from survey_tools.mae.methods.mae import MaeMethod
+    from survey_tools.mae.planted import train_recorded
+    from survey_tools.mae.training import DivergedError
+
+    method = setting.draw(MaeMethod)
+    recipe = replace(setting.recipe, base_rate=factor * setting.recipe.base_rate)
     try:
-        ruined, _ = train_encoder(
-            {**plan, "method": "mae"}, train, seed, rate_factor=parameters["rate_factor"]
-        )
-        ruined_features = extract_features(ruined, test.images)
-        ranks["planted"] = effective_rank(ruined_features)
-        found["planted collapse"] = any_failure(detect_collapse(ruined_features, baseline=baseline))
-    except ParameterError:  # it diverged: no features are left to be looked at
-        found["planted collapse"] = True
-    losses = np.array([row.loss for row in history])
-    norms = np.array([row.gradient_norm for row in history])
-    found["healthy instability"] = any_failure(detect_instability(losses, norms))
-    spiked = losses.copy()
-    spiked[np.random.default_rng([seed, 1]).integers(len(losses) // 2, len(losses))] *= _SPIKE
-    found["planted instability"] = any_failure(detect_instability(spiked, norms))
-    found |= _test_leaks(healthy, test, seed)
-    return {"found": found, "ranks": ranks, "losses": losses.tolist()}
+        train_recorded(method, setting.train, recipe)
+    except DivergedError:
+        return None
+    return setting.features(method.encoder)
 
 
-def _test_leaks(encoder: "Encoder", test: "ImageSet", seed: int) -> dict[str, bool]:
-    """Look for leaks without one, and with a tenth of the true pixels in every prediction."""
-    import torch
+def _detect_collapse(
+    features: "Mapping[str, NDArray[Any]]",
+) -> "dict[str, tuple[Detection, ...]]":
+    """Compare each encoder with its own first weights; one that diverged has nothing to show."""
+    from survey_tools.mae.collapse import detect_collapse
 
-    from survey_tools.mae.chance import keyed_generator
-    from survey_tools.mae.decoder import Decoder
-    from survey_tools.mae.leakage import detect_gradient_leak, detect_swap_leak
-    from survey_tools.mae.masking import sample_uniform
-    from survey_tools.mae.patches import patchify
-
-    generator = keyed_generator(seed, 1)
-    config = encoder.config
-    decoder = Decoder(config, generator=generator)
-    images: NDArray[np.float32] = test.images[:_N_LEAK]
-    patches = patchify(torch.from_numpy(images), config.patch_size)
-    mask = sample_uniform(len(images), config.n_patches, config.mask_ratio, generator=generator)
-
-    def predict(some: "torch.Tensor") -> "torch.Tensor":
-        predicted: torch.Tensor = decoder(encoder(some, mask), mask, all_patches=True)
-        return predicted
-
-    def predict_with_leak(some: "torch.Tensor") -> "torch.Tensor":
-        return predict(some) + 0.1 * some
-
-    found = {}
-    for kind, network in (("healthy", predict), ("planted", predict_with_leak)):
-        both = (
-            detect_gradient_leak(network, patches, mask.is_masked, generator=generator),
-            detect_swap_leak(network, patches, mask.is_masked),
-        )
-        found[f"{kind} leakage"] = any(detection.is_failure for detection in both)
-    return found
+    return {
+        runs: detect_collapse(features[runs], baseline=features["random"])
+        if runs in features
+        else ()
+        for runs in ("healthy", "planted")
+    }
 
 
-_KIND = TrialKind(name="failures", version=1, run=_run, needs_torch=True)
+def _detect_surge(setting: _Setting, factor: float) -> "tuple[Detection, ...]":
+    """Train with a rate that is ruinous at one step, half way, and look at the history."""
+    from survey_tools.mae.instability import detect_instability
+    from survey_tools.mae.methods.mae import MaeMethod
+    from survey_tools.mae.planted import Surge, train_recorded
+
+    surge = Surge(first=setting.recipe.length // 2, factor=factor)
+    record = train_recorded(setting.draw(MaeMethod), setting.train, setting.recipe, surge=surge)
+    return detect_instability(record.losses, record.gradient_norms)
+
+
+def _detect_planted_leak(setting: _Setting) -> "tuple[Detection, ...]":
+    """Train with mask tokens that carry the pixels they hide; half the steps are plenty."""
+    from survey_tools.mae.planted import LeakingMae, train_recorded
+
+    method = setting.draw(LeakingMae)
+    recipe = replace(setting.recipe, length=setting.recipe.length // 2)
+    train_recorded(method, setting.train, recipe)
+    return _detect_leaks(setting, method)
+
+
+def _detect_leaks(setting: _Setting, method: "MaeMethod") -> "tuple[Detection, ...]":
+    from survey_tools.mae.chance import MASKS, keyed_generator
+    from survey_tools.mae.planted import detect_leaks
+
+    generator = keyed_generator(setting.recipe.seed, MASKS)
+    return detect_leaks(method, setting.test.images[:_N_LEAK], generator=generator)
+
+
+def _describe(detection: "Detection") -> dict[str, Any]:
+    """Return a detection as plain data; numbers that are not finite become None."""
+    value = detection.value
+    return {
+        "detector": detection.detector,
+        "value": value if math.isfinite(value) else None,
+        "threshold": detection.threshold,
+        "is_failure": detection.is_failure,
+    }
+
+
+_KIND = TrialKind(name="failures", version=2, run=_run, needs_torch=True)
 
 
 def _trial(parameters: Parameters, size: Size, seed: int) -> Trial:
@@ -126,6 +198,10 @@ def _plan(parameters: Parameters, size: Size, seeds: Sequence[int]) -> list[Tria
     return [_trial(parameters, size, seed) for seed in seeds]
 
 
+def _is_flagged(detections: Sequence[Mapping[str, Any]]) -> bool:
+    return any(bool(detection["is_failure"]) for detection in detections)
+
+
 def _summarise(
     parameters: Parameters, size: Size, seeds: Sequence[int], outcomes: Outcomes
 ) -> Findings:
@@ -133,7 +209,7 @@ def _summarise(
     estimates, rows = [], []
     for signature in _SIGNATURES:
         for kind, words in (("planted", "planted runs found"), ("healthy", "healthy runs flagged")):
-            flags = [bool(one["found"][f"{kind} {signature}"]) for one in found]
+            flags = [_is_flagged(one["found"][signature][kind]) for one in found]
             estimates.append(estimate_share(f"share of {words}, {signature}", flags))
             rows.append((signature, kind, sum(flags), len(flags)))
     tables = (
@@ -142,6 +218,18 @@ def _summarise(
             title="Runs that the detectors flag",
             columns=("signature", "runs", "n_flagged", "n_runs"),
             rows=tuple(rows),
+        ),
+        FindingTable(
+            name="detections",
+            title="What each detector measures in each run",
+            columns=("seed", "signature", "runs", *_DETECTION),
+            rows=tuple(
+                (seed, signature, runs, *(detection[name] for name in _DETECTION))
+                for seed, one in zip(seeds, found, strict=True)
+                for signature in _SIGNATURES
+                for runs in ("healthy", "planted")
+                for detection in one["found"][signature][runs]
+            ),
         ),
         FindingTable(
             name="ranks",

@@ -1,0 +1,189 @@
+"""Planted failures: trainings that go wrong on purpose, for detectors to be tried on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from survey_tools.errors import ParameterError
+from survey_tools.mae.blocks import take
+from survey_tools.mae.config import ModelConfig
+from survey_tools.mae.detectors import Detection
+from survey_tools.mae.history import HistoryRow
+from survey_tools.mae.image_set import ImageSet
+from survey_tools.mae.leakage import detect_gradient_leak, detect_swap_leak
+from survey_tools.mae.masking import Mask
+from survey_tools.mae.methods.base import Method
+from survey_tools.mae.methods.mae import MaeMethod
+from survey_tools.mae.methods.mask_tokens import MaskTokenMethod
+from survey_tools.mae.optimising import Schedule
+from survey_tools.mae.patches import patchify, unpatchify
+from survey_tools.mae.recipe import Recipe
+from survey_tools.mae.sources import MemorySource
+from survey_tools.mae.training import Trainer
+
+__all__ = ["LeakingMae", "Record", "Surge", "detect_leaks", "train_recorded"]
+
+
+class LeakingMae(MaeMethod):
+    """A masked autoencoder whose mask tokens carry the pixels that they hide.
+
+    A linear map of the masked pixels, trained with the rest, is added to the decoder's mask
+    token: what happens if a decoder is given the embedded image and not the encoder's output.
+    """
+
+    def __init__(self, config: ModelConfig, *, generator: torch.Generator) -> None:
+        super().__init__(config, generator=generator)
+        weight = torch.randn(config.decoder_width, config.patch_values, generator=generator)
+        self.leak = nn.Parameter(weight / config.patch_values**0.5)
+
+    def predict(self, images: Tensor, mask: Mask) -> Tensor:
+        """Predict the masked patches with their pixels in view.
+
+        Returns
+        -------
+        Tensor of float32, shape (batch, n_masked, n_values)
+        """
+        patches = patchify(images, self.config.patch_size)  # (batch, n_patches, values)
+        hidden = take(patches, mask.masked) @ self.leak.T  # (batch, n_masked, decoder_width)
+        tokens = {"mask_token": self.decoder.mask_token + hidden}
+        encoded = self.encoder(patches, mask)  # (batch, n_before + n_kept, encoder_width)
+        predicted: Tensor = functional_call(self.decoder, tokens, (encoded, mask))
+        return predicted.float()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surge:
+    """A learning rate that is far too high for a few steps.
+
+    Attributes
+    ----------
+    first : int
+        Step, counted from 0.
+    n_steps : int
+    factor : float
+        Times the rate of the schedule.
+    """
+
+    first: int
+    n_steps: int = 1
+    factor: float = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SurgingSchedule(Schedule):
+    surge: Surge
+
+    def rate(self, step: int) -> float:
+        rate = Schedule.rate(self, step)
+        is_surging = 0 <= step - self.surge.first < self.surge.n_steps
+        return rate * self.surge.factor if is_surging else rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Record:
+    """What a training left in its history.
+
+    Attributes
+    ----------
+    losses, gradient_norms : ndarray of float64, shape (n_steps,)
+    """
+
+    losses: NDArray[np.float64]
+    gradient_norms: NDArray[np.float64]
+
+
+def train_recorded(
+    method: Method, images: ImageSet, recipe: Recipe, *, surge: Surge | None = None
+) -> Record:
+    """Train a method in place as the command does, and return its history.
+
+    Parameters
+    ----------
+    method : Method
+    images : ImageSet
+        Training images, standardised.
+    recipe : Recipe
+    surge : Surge, optional
+        Planted in the schedule.
+
+    Raises
+    ------
+    DivergedError
+        If loss, gradient or weights are no longer finite.
+    ParameterError
+        If a batch is larger than the data, or the surge lies beyond the training.
+    """
+    rows: list[HistoryRow] = []
+    trainer = Trainer(method, MemorySource(images=images), recipe)
+    if surge is not None:
+        plain = trainer.schedule
+        if not 0 <= surge.first <= plain.n_steps - surge.n_steps:
+            raise ParameterError(
+                f"a surge of {surge.n_steps} steps from step {surge.first} on does not lie in a "
+                f"training of {plain.n_steps}"
+            )
+        trainer.schedule = _SurgingSchedule(
+            n_steps=plain.n_steps,
+            n_warmup=plain.n_warmup,
+            peak=plain.peak,
+            least=plain.least,
+            surge=surge,
+        )
+    trainer.run(report=rows.append)
+    return Record(
+        losses=np.array([row.loss for row in rows]),
+        gradient_norms=np.array([row.gradient_norm for row in rows]),
+    )
+
+
+def detect_leaks(
+    method: MaeMethod | MaskTokenMethod,
+    images: NDArray[np.float32],
+    *,
+    generator: torch.Generator,
+) -> tuple[Detection, Detection]:
+    """Try both exact tests of leakage on a method as it stands, its decoder or head included.
+
+    Parameters
+    ----------
+    method : MaeMethod or MaskTokenMethod
+        Whose loss is on masked patches.
+    images : ndarray of float32, shape (n_images, channels, height, width)
+        Two or more, standardised as for training.
+    generator : torch.Generator
+        Of the mask and of the weights of `detect_gradient_leak`; on the CPU, as the method.
+
+    Returns
+    -------
+    tuple of Detection
+        Of `detect_gradient_leak` and of `detect_swap_leak`.
+
+    Raises
+    ------
+    ParameterError
+        If the loss is not on masked patches, or a test would be none: see both.
+    """
+    if method.loss_on != "masked":
+        raise ParameterError(
+            f"loss_on={method.loss_on!r}: predictions of masked patches alone can leak; give a "
+            "method with loss_on='masked'"
+        )
+    config = method.config
+    pixels = torch.from_numpy(images)
+    mask = method.draw_mask(pixels, generator=generator)
+
+    def predict(patches: Tensor) -> Tensor:
+        found = method.predict(unpatchify(patches, config.patch_size, config.grid), mask)
+        empty = found.new_zeros(len(found), config.n_patches, found.shape[2])
+        places = mask.masked[:, :, None].expand_as(found)  # (batch, n_masked, n_values)
+        return empty.scatter(1, places, found)  # (batch, n_patches, n_values)
+
+    patches = patchify(pixels, config.patch_size)  # (batch, n_patches, values)
+    return (
+        detect_gradient_leak(predict, patches, mask.is_masked, generator=generator),
+        detect_swap_leak(predict, patches, mask.is_masked),
+    )
