@@ -16,7 +16,14 @@ from survey_tools.documents import parse_yaml, read_bytes
 from survey_tools.errors import ParameterError
 from survey_tools.figures.claims_pages import draw_claims
 from survey_tools.figures.style import render_svg, save_figure
-from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder, sha256_of
+from survey_tools.output import (
+    MANIFEST,
+    check_output_folder,
+    digest_of_file,
+    list_files,
+    replace_folder,
+    sha256_of,
+)
 from survey_tools.progress import CountProgress, ignore_progress
 from survey_tools.report.claims_page import render_claims_page, render_claims_section
 from survey_tools.report.claims_tables import claim_table, decision_table, list_finding_tables
@@ -73,11 +80,14 @@ def run_claims(
         known = {claim.id: claim for claim in file.claims}
         if unknown := [name for name in request.only if name not in known]:
             raise ParameterError(f"{path}: has no claim {unknown[0]!r}; it has {', '.join(known)}")
-        file = file.model_copy(update={"claims": tuple(known[name] for name in request.only)})
+        chosen = tuple(known[name] for name in dict.fromkeys(request.only))
+        file = file.model_copy(update={"claims": chosen})
     title, figures = _read_title(survey, path)
+    protected = [path.parent, Path.cwd()]
+    check_output_folder(out, command=_COMMAND, protected=protected)
     ledger = run_ledger(file, OutcomeCache(request.cache), request.ledger, progress=progress)
     manifest = _describe_run(request, {path.name: sha256_of(data)})
-    with replace_folder(out, command=_COMMAND, protected=[path.parent, Path.cwd()]) as partial:
+    with replace_folder(out, command=_COMMAND, protected=protected) as partial:
         _write(ledger, title, figures, partial, manifest)
     return ledger
 
@@ -125,6 +135,7 @@ def _describe_run(request: ClaimsRequest, inputs: dict[str, str]) -> dict[str, A
         "inputs": inputs,
         "settings": {
             "size": request.ledger.size,
+            "first_seed": request.ledger.first_seed,
             "budget_s": request.ledger.budget_s,
             "claims": list(request.only) or f"all of {CLAIMS_FILE}",
         },

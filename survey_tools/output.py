@@ -12,7 +12,14 @@ from pathlib import Path
 
 from survey_tools.errors import DataError, OutputError, abbreviate
 
-__all__ = ["MANIFEST", "digest_of_file", "list_files", "replace_folder", "sha256_of"]
+__all__ = [
+    "MANIFEST",
+    "check_output_folder",
+    "digest_of_file",
+    "list_files",
+    "replace_folder",
+    "sha256_of",
+]
 
 MANIFEST = "manifest.json"
 
@@ -48,6 +55,26 @@ def list_files(folder: Path) -> list[str]:
     )
 
 
+def check_output_folder(target: Path, *, command: str, protected: Iterable[Path] = ()) -> None:
+    """Refuse a target that `replace_folder` would refuse, before hours of work and not after.
+
+    Raises
+    ------
+    OutputError
+        If it must not be replaced.
+    """
+    target = Path(os.path.realpath(target))  # a link keeps pointing where it did
+    for folder in protected:
+        folder = Path(os.path.realpath(folder))
+        if folder == target or target in folder.parents:
+            raise OutputError(f"{target}: output must not replace the folder {folder}")
+    with _os_errors(target):
+        _remove_leftovers(target)  # first: it may restore what must then not be replaced
+        if target.exists() and not target.is_dir():
+            raise OutputError(f"{target}: is a file; name a folder for the output")
+        _check_replaceable(target, command)
+
+
 @contextmanager
 def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()) -> Iterator[Path]:
     """Give a temporary folder beside ``target`` and move it into place at the end.
@@ -69,17 +96,10 @@ def replace_folder(target: Path, *, command: str, protected: Iterable[Path] = ()
     OutputError
         If the folder cannot be written or must not be replaced.
     """
-    target = Path(os.path.realpath(target))  # a link keeps pointing where it did
-    for folder in protected:
-        folder = Path(os.path.realpath(folder))
-        if folder == target or target in folder.parents:
-            raise OutputError(f"{target}: output must not replace the folder {folder}")
+    check_output_folder(target, command=command, protected=protected)
+    target = Path(os.path.realpath(target))
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     with _os_errors(target):
-        _remove_leftovers(target)  # first: it may restore what must then not be replaced
-        if target.exists() and not target.is_dir():
-            raise OutputError(f"{target}: is a file; name a folder for the output")
-        _check_replaceable(target, command)
         made = [folder for folder in target.parents if not folder.exists()]
     try:
         with _os_errors(target):

@@ -46,10 +46,10 @@ class ExperimentChoice(_Part):
 
 
 class SeedNumbers(_Part):
-    """How many seeds are run, counted from 0."""
+    """How many seeds are run."""
 
-    quick: Annotated[int, Field(ge=1)] = 3
-    """With --quick."""
+    quick: Annotated[int, Field(ge=0)] = 3
+    """With --quick; 0 for what a short training cannot tell, which is then not run."""
     full: Annotated[int, Field(ge=1)] = 8
     """With --full."""
 
@@ -71,6 +71,9 @@ class Claim(_Part):
     """How many seeds are run."""
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
     """What decides; all of them must hold."""
+    requires: tuple[Rule, ...] = ()
+    """What must hold before anything is decided, such as that a training has learnt more than
+    a random encoder knows; else the claim is inconclusive at this scale."""
     not_tested: Annotated[str, Field(min_length=1)]
     """What could not be tested here, and why."""
 
@@ -149,13 +152,14 @@ def _check_experiment(claim: Claim, i: int, document: YamlDocument, find: Finder
     except ParameterError as error:
         where = document.at("claims", i, "experiment", "parameters")
         raise DataError(f"{where}: {error}") from None
-    for j, rule in enumerate(claim.rules):
-        if rule.statistic not in statistics:
-            where = document.at("claims", i, "rules", j, "statistic")
-            raise DataError(
-                f"{where}: the experiment {chosen.name!r} finds no {rule.statistic!r}; "
-                f"{nearest(rule.statistic, statistics)}"
-            )
+    for key, rules in (("requires", claim.requires), ("rules", claim.rules)):
+        for j, rule in enumerate(rules):
+            if rule.statistic not in statistics:
+                where = document.at("claims", i, key, j, "statistic")
+                raise DataError(
+                    f"{where}: the experiment {chosen.name!r} finds no {rule.statistic!r}; "
+                    f"{nearest(rule.statistic, statistics)}"
+                )
 
 
 def _find_misfit(value: object, default: object) -> str | None:

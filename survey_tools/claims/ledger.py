@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from survey_tools.claims.cache import OutcomeCache
+from survey_tools.claims.estimate import CONFIDENCE
 from survey_tools.claims.experiment import (
     Experiment,
     Findings,
@@ -20,7 +21,11 @@ from survey_tools.claims.runner import Budget, run_trials
 from survey_tools.errors import SurveyToolsError, count
 from survey_tools.progress import CountProgress, ignore_progress
 
-__all__ = ["ClaimFinding", "Ledger", "LedgerRequest", "run_ledger"]
+__all__ = ["FIRST_SEED", "ClaimFinding", "Ledger", "LedgerRequest", "run_ledger"]
+
+FIRST_SEED = 100
+"""Seeds are counted from here: the experiments' lengths and rates were chosen by looking at
+seeds 0 to 9, which must therefore decide nothing."""
 
 _NO_TORCH = "torch is missing; pip install 'survey-tools[mae]'"
 
@@ -36,6 +41,8 @@ class LedgerRequest:
         No trial is begun after so many seconds; what is missing then is run by the next call.
     n_workers : int
         Processes that run trials; 1 runs them in this one.
+    first_seed : int
+        Seeds are counted from it.
     find : callable
         Returns an experiment by name.
     has_torch : callable
@@ -46,6 +53,7 @@ class LedgerRequest:
     size: Size = "quick"
     budget_s: float | None = None
     n_workers: int = 1
+    first_seed: int = FIRST_SEED
     find: Callable[[str], Experiment] = find_experiment
     has_torch: Callable[[], bool] = has_torch
     clock: Callable[[], float] = time.monotonic
@@ -57,6 +65,10 @@ class ClaimFinding:
 
     Attributes
     ----------
+    verdict_jointly : str
+        The verdict with intervals widened for all rules of the ledger together.
+    requirements : tuple of Decision
+        Of what must hold before anything is decided.
     decisions : tuple of Decision
         One a rule; empty where the experiment was not run.
     findings : Findings or None
@@ -69,19 +81,50 @@ class ClaimFinding:
     title: str
     n_seeds: int
     verdict: Verdict
+    verdict_jointly: Verdict
+    requirements: tuple[Decision, ...]
     decisions: tuple[Decision, ...]
     findings: Findings | None
     not_run: str
 
+    @property
+    def unmet(self) -> tuple[Decision, ...]:
+        """Requirements that do not hold."""
+        return tuple(found for found in self.requirements if found.verdict != "supported")
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is supported or contradicted."""
+        return self.verdict in ("supported", "contradicted")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """All claims with their verdicts, in the order of the file."""
+    """All claims with their verdicts, in the order of the file.
+
+    Attributes
+    ----------
+    n_uncertain : int
+        Rules that were applied to estimates over seeds, which chance can move.
+    """
 
     size: Size
+    first_seed: int
+    n_uncertain: int
     claims: tuple[ClaimFinding, ...]
     n_trials: int
     n_from_cache: int
+
+    @property
+    def n_decided(self) -> int:
+        """Claims that are supported or contradicted."""
+        return sum(found.is_decided for found in self.claims)
+
+    @property
+    def n_decided_jointly(self) -> int:
+        """Those of them whose verdict stands with intervals widened for all rules together."""
+        return sum(found.is_decided and found.verdict == found.verdict_jointly
+                   for found in self.claims)  # fmt: skip
 
     def count_verdicts(self) -> dict[Verdict, int]:
         """Count the claims of each verdict, none left out."""
@@ -138,9 +181,17 @@ def run_ledger(
             cache.write(result.trial, result.outcome)
             outcomes[result.trial] = cache.read(result.trial) or result.outcome
         progress(n_known + i, len(trials))
+    summed_up = [_sum_up(plan, request.size, outcomes, reasons) for plan in planned]
+    n_uncertain = sum(_count_uncertain(plan, found)
+                      for plan, found in zip(planned, summed_up, strict=True))  # fmt: skip
+    confidence = 1.0 - (1.0 - CONFIDENCE) / max(1, n_uncertain)
     return Ledger(
         size=request.size,
-        claims=tuple(_judge(plan, request.size, outcomes, reasons) for plan in planned),
+        first_seed=request.first_seed,
+        n_uncertain=n_uncertain,
+        claims=tuple(
+            _judge(plan, found, confidence) for plan, found in zip(planned, summed_up, strict=True)
+        ),
         n_trials=len(trials),
         n_from_cache=n_from_cache,
     )
@@ -150,7 +201,7 @@ def _plan(claim: Claim, request: LedgerRequest) -> _Planned:
     experiment = request.find(claim.experiment.name)
     parameters = experiment.complete(claim.experiment.parameters)
     n_seeds = claim.seeds.quick if request.size == "quick" else claim.seeds.full
-    seeds = tuple(range(n_seeds))
+    seeds = tuple(range(request.first_seed, request.first_seed + n_seeds))
     return _Planned(
         claim=claim,
         experiment=experiment,
@@ -160,38 +211,68 @@ def _plan(claim: Claim, request: LedgerRequest) -> _Planned:
     )
 
 
-def _judge(
+def _sum_up(
     plan: _Planned, size: Size, outcomes: Mapping[Trial, Outcome], reasons: Mapping[Trial, str]
-) -> ClaimFinding:
+) -> Findings | str:
+    """Let the experiment conclude, or say why it cannot."""
+    if not plan.seeds:
+        return "no quick training can tell; run it with --full"
     missing = [trial for trial in plan.trials if trial not in outcomes]
     if missing:
-        return _leave(plan, _say_why(missing, len(plan.trials), reasons))
+        return _say_why(missing, len(plan.trials), reasons)
     try:
         findings = plan.experiment.summarise(plan.parameters, size, plan.seeds, outcomes)
-        estimates = findings.by_name()
-        decisions = tuple(decide(rule, estimates) for rule in plan.claim.rules)
     except SurveyToolsError as error:
-        return _leave(plan, str(error))
+        return str(error)
+    found = findings.by_name()
+    for rule in (*plan.claim.requires, *plan.claim.rules):
+        if rule.statistic not in found:
+            return f"the experiment found no statistic {rule.statistic!r}"
+    return findings
+
+
+def _count_uncertain(plan: _Planned, findings: Findings | str) -> int:
+    """Count the rules whose estimate another seed could change."""
+    if isinstance(findings, str):
+        return 0
+    estimates = findings.by_name()
+    return sum(not estimates[rule.statistic].is_counted for rule in plan.claim.rules)
+
+
+def _judge(plan: _Planned, findings: Findings | str, confidence: float) -> ClaimFinding:
+    """Let the rules decide; ``confidence`` is the level for all rules of the ledger together."""
+    if isinstance(findings, str):
+        return ClaimFinding(
+            claim=plan.claim,
+            title=plan.experiment.title,
+            n_seeds=len(plan.seeds),
+            verdict="not run",
+            verdict_jointly="not run",
+            requirements=(),
+            decisions=(),
+            findings=None,
+            not_run=findings,
+        )
+    estimates = findings.by_name()
+    rules = plan.claim.rules
+    requirements = tuple(decide(rule, estimates) for rule in plan.claim.requires)
+    decisions = tuple(decide(rule, estimates, n_rules=len(rules)) for rule in rules)
+    jointly = [decide(rule, estimates, confidence=confidence) for rule in rules]
+    is_met = all(decision.verdict == "supported" for decision in requirements)
+
+    def join(found: Sequence[Decision]) -> Verdict:
+        return join_verdicts([decision.verdict for decision in found]) if is_met else "inconclusive"
+
     return ClaimFinding(
         claim=plan.claim,
         title=plan.experiment.title,
         n_seeds=len(plan.seeds),
-        verdict=join_verdicts([decision.verdict for decision in decisions]),
+        verdict=join(decisions),
+        verdict_jointly=join(jointly),
+        requirements=requirements,
         decisions=decisions,
         findings=findings,
         not_run="",
-    )
-
-
-def _leave(plan: _Planned, reason: str) -> ClaimFinding:
-    return ClaimFinding(
-        claim=plan.claim,
-        title=plan.experiment.title,
-        n_seeds=len(plan.seeds),
-        verdict="not run",
-        decisions=(),
-        findings=None,
-        not_run=reason,
     )
 
 

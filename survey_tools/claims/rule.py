@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from survey_tools.claims.estimate import Estimate
+from survey_tools.claims.estimate import CONFIDENCE, Estimate, Interval
 from survey_tools.errors import DataError
 
 __all__ = ["VERDICTS", "Comparison", "Decision", "Rule", "Verdict", "decide", "join_verdicts"]
@@ -34,6 +34,12 @@ class Rule(BaseModel):
     """Difference from the threshold that is too small to matter: an interval that reaches into
     this zone on either side decides nothing. With within, half the width of what is claimed."""
 
+    @property
+    def words(self) -> str:
+        """The rule in words, such as "k-NN digit: mae less random above 0 (± 0.005)"."""
+        margin = f" (± {self.margin:g})" if self.margin else ""
+        return f"{self.statistic} {self.comparison} {self.threshold:g}{margin}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -45,7 +51,13 @@ class Decision:
     reason: str
 
 
-def decide(rule: Rule, estimates: Mapping[str, Estimate]) -> Decision:
+def decide(
+    rule: Rule,
+    estimates: Mapping[str, Estimate],
+    *,
+    confidence: float = CONFIDENCE,
+    n_rules: int = 1,
+) -> Decision:
     """Apply a rule to the estimate that it names.
 
     ========  ===============================  ==================================
@@ -61,7 +73,16 @@ def decide(rule: Rule, estimates: Mapping[str, Estimate]) -> Decision:
               margin
     ========  ===============================  ==================================
 
-    Anything else is inconclusive, and so is an estimate without an interval.
+    Anything else is inconclusive, and so is an estimate whose spread is not known.
+
+    Parameters
+    ----------
+    confidence : float
+        Level of the interval.
+    n_rules : int
+        Rules of the claim. All must hold, so that support needs no correction; but one that
+        fails is enough, so that to contradict the interval is widened to the level
+        1 - (1 - confidence) / n_rules (Bonferroni).
 
     Raises
     ------
@@ -71,16 +92,28 @@ def decide(rule: Rule, estimates: Mapping[str, Estimate]) -> Decision:
     if rule.statistic not in estimates:
         raise DataError(f"the experiment found no statistic {rule.statistic!r}")
     estimate = estimates[rule.statistic]
-    verdict: Verdict
-    if estimate.low is None or estimate.high is None:
-        verdict, reason = "inconclusive", "one seed says nothing of the spread over seeds"
+    interval = estimate.interval(confidence)
+    wide = estimate.interval(1.0 - (1.0 - confidence) / n_rules)
+    verdict: Verdict = "inconclusive"
+    if interval is None or wide is None:
+        reason = (
+            "one seed says nothing of the spread over seeds"
+            if estimate.n == 1
+            else f"all {estimate.n} seeds gave the same value, which says nothing of the spread"
+        )
     else:
-        verdict = _compare(rule, estimate.low, estimate.high)
+        if _compare(rule, interval) == "supported":
+            verdict = "supported"
+        elif _compare(rule, wide) == "contradicted":
+            verdict = "contradicted"
         reason = _explain(rule, verdict)
+        if verdict == "inconclusive" and _compare(rule, interval) == "contradicted":
+            reason += f", once widened for the {n_rules} rules of the claim"
     return Decision(rule=rule, estimate=estimate, verdict=verdict, reason=reason)
 
 
-def _compare(rule: Rule, low: float, high: float) -> Verdict:
+def _compare(rule: Rule, interval: Interval) -> Verdict:
+    low, high = interval
     lower, upper = rule.threshold - rule.margin, rule.threshold + rule.margin
     is_supported, is_contradicted = {
         "above": (low > upper, high <= lower),

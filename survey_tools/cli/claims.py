@@ -66,6 +66,17 @@ def claims_command(
             show_default=False,
         ),
     ] = None,
+    first_seed: Annotated[
+        int | None,
+        typer.Option(
+            "--first-seed",
+            metavar="N",
+            min=0,
+            help="Count seeds from here: do other seeds decide the same? Default: 100; 0 to 9 "
+            "chose how long is trained.",
+            show_default=False,
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -97,7 +108,7 @@ def claims_command(
         log_to_stderr(quiet=quiet),
         run_bar("loading", quiet=quiet) as progress,
     ):
-        from survey_tools.claims.ledger import LedgerRequest
+        from survey_tools.claims.ledger import FIRST_SEED, LedgerRequest
         from survey_tools.claims_study import ClaimsRequest, run_claims
         from survey_tools.linkage.routes import count_cores
         from survey_tools.study import bundled_survey
@@ -110,6 +121,7 @@ def claims_command(
                 size="full" if full else "quick",
                 budget_s=budget,
                 n_workers=workers or count_cores(),
+                first_seed=FIRST_SEED if first_seed is None else first_seed,
             ),
             cache=cache or target.with_name(f"{target.name}.cache"),
             only=tuple(only or ()),
@@ -123,7 +135,9 @@ def _print(ledger: "Ledger", target: Path) -> None:
     from survey_tools.report.claims_page import sum_up
 
     for found in ledger.claims:
-        reason = f" ({one_line(found.not_run)})" if found.not_run else ""
+        unmet = "; ".join(decision.rule.words for decision in found.unmet)
+        reason = found.not_run or (f"does not hold here: {unmet}" if unmet else "")
+        reason = f" ({one_line(reason)})" if reason else ""
         typer.echo(f"{found.verdict}: {one_line(found.claim.text)}{reason}")
     typer.echo(
         f"{sum_up(ledger)}; {ledger.n_from_cache} of {ledger.n_trials} trials were in the cache"

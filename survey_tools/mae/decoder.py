@@ -52,6 +52,7 @@ class Decoder(nn.Module):
         mask: Mask,
         *,
         all_patches: bool = False,
+        has_mask_tokens: bool = False,
         grid: tuple[int, int] | None = None,
     ) -> Tensor:
         """Predict the masked patches, or all.
@@ -60,6 +61,10 @@ class Decoder(nn.Module):
         ----------
         encoded : Tensor, shape (batch, n_before + n_kept, encoder_width)
             What the encoder made of the visible patches.
+        has_mask_tokens : bool
+            Whether the encoder had mask tokens of its own: ``encoded`` is then of shape (batch,
+            n_before + n_patches, encoder_width), patches in their places, and the decoder adds
+            none.
         all_patches : bool
             Predict the visible ones too: for pictures and for losses on them.
         grid : tuple of int, optional
@@ -70,7 +75,8 @@ class Decoder(nn.Module):
         Tensor, shape (batch, n_masked, n_outputs) or (batch, n_patches, n_outputs)
             Masked patches in the order of ``mask.masked``; all patches in their places.
         """
-        tokens = self._place(encoded, mask, self.positions(grid))
+        place = self._reorder if has_mask_tokens else self._place
+        tokens = place(encoded, mask, self.positions(grid))
         for block in self.blocks[:-1]:
             tokens = block(tokens)
         n_masked = mask.masked.shape[1]
@@ -88,8 +94,24 @@ class Decoder(nn.Module):
         Tensor, shape (batch, n_before + n_patches, decoder_width)
         """
         n_before = self.positions.n_before
-        first = torch.arange(n_before, device=mask.visible.device).expand(len(mask.visible), -1)
-        seen = torch.cat([first, n_before + mask.visible], dim=1)  # (batch, n_before + n_kept)
+        seen = self._list_seen(mask)  # (batch, n_before + n_kept)
         visible = self.embed(encoded) + positions[seen]  # (batch, n_before + n_kept, width)
         masked = self.mask_token + positions[n_before + mask.masked]  # (batch, n_masked, width)
         return torch.cat([visible, masked], dim=1)
+
+    def _reorder(self, encoded: Tensor, mask: Mask, positions: Tensor) -> Tensor:
+        """Bring masked places, which the encoder has computed, to the end.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_before + n_patches, decoder_width)
+        """
+        masked = self.positions.n_before + mask.masked
+        order = torch.cat([self._list_seen(mask), masked], dim=1)  # (batch, n_before + n_patches)
+        tokens: Tensor = self.embed(take(encoded, order)) + positions[order]
+        return tokens
+
+    def _list_seen(self, mask: Mask) -> Tensor:
+        n_before = self.positions.n_before
+        first = torch.arange(n_before, device=mask.visible.device).expand(len(mask.visible), -1)
+        return torch.cat([first, n_before + mask.visible], dim=1)

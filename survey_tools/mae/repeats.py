@@ -33,11 +33,20 @@ class Repeats:
     confidence: float
 
 
-def summarise_repeats(values: Iterable[float], *, confidence: float = 0.95) -> Repeats:
+def summarise_repeats(
+    values: Iterable[float], *, confidence: float = 0.95, test_per_train: float = 0.0
+) -> Repeats:
     """Return the mean over repeats with Student's t interval.
 
-    The interval supposes repeats that are independent and about normal. It says how far
-    another set of repeats might lie, of the same data: not how far other data might.
+    The interval supposes repeats that are about normal. It says how far another set of repeats
+    might lie, of the same data: not how far other data might.
+
+    Parameters
+    ----------
+    test_per_train : float
+        Where each repeat splits the same images anew: test images per training image. Repeats
+        are then not independent, and the interval is widened as Nadeau and Bengio say: the
+        variance of the mean is s^2 (1/n + test_per_train). 0 for repeats that share nothing.
 
     Raises
     ------
@@ -47,8 +56,12 @@ def summarise_repeats(values: Iterable[float], *, confidence: float = 0.95) -> R
     References
     ----------
     .. [1] Student, "The probable error of a mean", Biometrika 6 (1908).
+    .. [2] Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52
+       (2003), section 4.
     """
     values = tuple(float(value) for value in values)
+    if test_per_train < 0.0:
+        raise ParameterError(f"test_per_train must be 0 or more; {test_per_train} arrived")
     if not 0.0 < confidence < 1.0:
         raise ParameterError(f"confidence must lie between 0 and 1; {confidence} arrived")
     if not values:
@@ -60,7 +73,8 @@ def summarise_repeats(values: Iterable[float], *, confidence: float = 0.95) -> R
     n, mean = len(values), float(np.mean(values))
     if n == 1:
         return Repeats(values=values, mean=mean, low=None, high=None, confidence=confidence)
-    half = float(stdtrit(n - 1, (1.0 + confidence) / 2.0) * np.std(values, ddof=1) / np.sqrt(n))
+    spread = float(np.std(values, ddof=1) * np.sqrt(1.0 / n + test_per_train))
+    half = float(stdtrit(n - 1, (1.0 + confidence) / 2.0)) * spread
     return Repeats(
         values=values, mean=mean, low=mean - half, high=mean + half, confidence=confidence
     )

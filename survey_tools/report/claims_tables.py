@@ -15,6 +15,7 @@ def claim_table(ledger: Ledger) -> pd.DataFrame:
         {
             "claim": found.claim.id,
             "verdict": found.verdict,
+            "verdict_jointly": found.verdict_jointly,
             "text": found.claim.text,
             "where": found.claim.where,
             "experiment": found.claim.experiment.name,
@@ -30,11 +31,22 @@ def claim_table(ledger: Ledger) -> pd.DataFrame:
 
 def decision_table(ledger: Ledger) -> pd.DataFrame:
     """One row a rule that was applied: estimate, interval, threshold and what it decides."""
-    columns = ["claim", "statistic", "value", "low", "high", "n_seeds", "is_counted", "unit"]
+    columns = [
+        "claim",
+        "role",
+        "statistic",
+        "value",
+        "low",
+        "high",
+        "n_seeds",
+        "is_counted",
+        "unit",
+    ]
     columns += ["comparison", "threshold", "margin", "verdict", "reason"]
     rows = [
         (
             found.claim.id,
+            role,
             decision.rule.statistic,
             decision.estimate.value,
             decision.estimate.low,
@@ -49,7 +61,8 @@ def decision_table(ledger: Ledger) -> pd.DataFrame:
             decision.reason,
         )
         for found in ledger.claims
-        for decision in found.decisions
+        for role, decisions in (("requires", found.requirements), ("rule", found.decisions))
+        for decision in decisions
     ]
     return pd.DataFrame(rows, columns=columns)
 

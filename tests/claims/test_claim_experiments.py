@@ -3,18 +3,24 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from survey_tools.claims.experiment import Findings, Trial
 from survey_tools.claims.experiments.best_ratios import EXPERIMENT as RATIOS
+from survey_tools.claims.experiments.best_ratios import bound_best_ratio
 from survey_tools.claims.experiments.encoders import EXPERIMENT as ENCODERS
 from survey_tools.claims.experiments.failures import EXPERIMENT as FAILURES
+from survey_tools.claims.experiments.pretraining import TEST_PER_TRAIN, raise_above_chance
 from survey_tools.claims.experiments.redundancy import predict_from_neighbours
-from survey_tools.claims.experiments.variants import parse_variant
+from survey_tools.claims.experiments.variants import METHODS, WORDS, parse_variant
 from survey_tools.claims.registry import EXPERIMENTS, find_experiment
 from survey_tools.errors import ParameterError
+from survey_tools.mae.digits import read_digits
+from survey_tools.mae.presets import PRESETS, find_preset
 
 
 def conclude(name: str, seeds: tuple[int, ...] = (0, 1), **parameters: object) -> Findings:
@@ -85,6 +91,9 @@ VARIANTS = [
     ("mae norm_pix=1", r"norm_pix is '1'; true or false is wanted"),
     ("random mask_ratio=0.5", r"random is not trained and has no options"),
     ("mae step_share=2", r"step_share must be above 0 and at most 1"),
+    ("mae mask_ratio=0.5 mask_ratio=0.6", r"mask_ratio stands twice"),
+    ("mae sampling=blok", r"sampling is 'blok'; one of uniform, block, grid is wanted"),
+    ("simmim target=hog", r"target is an option of mae alone"),
 ]
 
 
@@ -103,34 +112,135 @@ def test_a_variant_is_read_part_by_part() -> None:
 
 
 def _scores(trial: Trial, of_variant: dict[str, list[float]]) -> dict[str, object]:
-    key = trial.parameters["method"]
-    ratio = trial.parameters.get("config", {}).get("mask_ratio")
-    value = of_variant[key if ratio is None else f"{key} {ratio}"][trial.seed]
+    key, ratio = trial.parameters["method"], trial.parameters["model"]["mask_ratio"]
+    value = of_variant[key if ratio == 0.75 else f"{key} {ratio}"][trial.seed]
     return {"scores": {"linear digit": value, "k-NN digit": value / 2}}
 
 
 def test_encoders_are_compared_seed_by_seed() -> None:
-    """Differences of the same seed: 0.1, 0.1 and 0.1 have no spread, whatever the seeds have."""
+    """Differences of the same seed have less spread than the seeds; splits share their images."""
     parameters = {"data": "digits", "variants": ["mae", "random"]}
-    made = {"mae": [0.5, 0.7, 0.9], "random": [0.4, 0.6, 0.8]}
+    made = {"mae": [0.5, 0.7, 0.9], "random": [0.4, 0.6, 0.77]}
     seeds = (0, 1, 2)
     outcomes = {t: _scores(t, made) for t in ENCODERS.plan(parameters, "quick", seeds)}
     found = ENCODERS.summarise(parameters, "quick", seeds, outcomes).by_name()
     assert sorted(found) == sorted(ENCODERS.statistics(parameters))
     gain = found["linear digit: mae less random"]
-    assert (gain.low, gain.high) == (pytest.approx(0.1), pytest.approx(0.1))
+    spread = np.std([0.1, 0.1, 0.13], ddof=1) * np.sqrt(1 / 3 + 1 / 3)
+    assert gain.low == pytest.approx(0.11 - 4.302652729911275 * spread)
     assert found["linear digit: mae"].value == pytest.approx(0.7)
 
 
-def test_the_best_ratio_is_sought_in_every_seed() -> None:
-    """Of two ratios 0.25 is best in one seed, 0.75 in the other: the mean best ratio is 0.5."""
+def test_scores_of_several_factors_are_compared_above_chance() -> None:
+    """Of seven textures a right guess in seven is 0, and of two halves of the way up 0.5."""
+    assert raise_above_chance("linear texture", 1 / 7, "shapes") == pytest.approx(0.0)
+    assert raise_above_chance("linear texture", 4 / 7, "shapes") == pytest.approx(0.5)
+    assert raise_above_chance("k-NN digit", 1.0, "digits") == 1.0
+    assert raise_above_chance("R2 of place", 0.3, "shapes") == 0.3
+
+
+def test_the_best_ratio_is_bounded_by_what_is_not_beaten() -> None:
+    """0.25 is clearly worse than the others; of those neither beats the other."""
+    scores = {
+        0.25: [0.50, 0.51, 0.49, 0.50],
+        0.5: [0.80, 0.82, 0.81, 0.80],
+        0.75: [0.81, 0.80, 0.82, 0.81],
+    }
+    assert bound_best_ratio(scores, 0.95, test_per_train=0.0) == (0.5, 0.75)
+    assert bound_best_ratio(scores, 1.0 - 1e-9, test_per_train=0.0) == (0.25, 0.75)
+    same = {ratio: [0.5, 0.5] for ratio in (0.25, 0.75)}
+    assert bound_best_ratio(same, 0.95, test_per_train=0.0) == (0.25, 0.75)
+
+
+def test_the_best_of_equal_ratios_is_rarely_excluded() -> None:
+    """Of four ratios that are all the same, the first stays in 95 % of the surveys or more."""
+    rng = np.random.default_rng(0)
+    n_out = 0
+    for _ in range(400):
+        scores = {ratio: rng.standard_normal(3).tolist() for ratio in (0.25, 0.5, 0.75, 0.9)}
+        n_out += bound_best_ratio(scores, 0.95, test_per_train=0.0)[0] > 0.25
+    assert n_out <= 31  # 20 are expected at most; 31 is the 99.5 % point of binomial(400, 0.05)
+
+
+def test_best_ratios_of_scores_are_compared() -> None:
+    """In either seed k-NN and linear prefer the same ratio: nothing is significant with two."""
     parameters = {"data": "digits", "method": "mae", "mask_ratios": [0.75, 0.25]}
-    made = {"mae": [0.9, 0.5], "mae 0.25": [0.6, 0.8]}
+    made = {"mae": [0.9, 0.5], "mae 0.25": [0.6, 0.84], "random": [0.3, 0.3]}
     outcomes = {t: _scores(t, made) for t in RATIOS.plan(parameters, "quick", (0, 1))}
     found = RATIOS.summarise(parameters, "quick", (0, 1), outcomes).by_name()
     assert sorted(found) == sorted(RATIOS.statistics(parameters))
-    assert found["best ratio: linear digit"].value == pytest.approx(0.5)
-    assert found["linear digit: 0.75 less 0.25"].value == pytest.approx(0.0)
+    best = found["best ratio: linear digit"]
+    assert (best.value, best.low, best.high) == (0.25, 0.25, 0.75)
+    difference = found["best ratio: linear digit less k-NN digit"]
+    assert (difference.value, difference.low, difference.high) == (0.0, -0.5, 0.5)
+    assert found["linear digit: 0.75 less 0.25"].value == pytest.approx(-0.02)
+    assert found["linear digit: 0.75 less random"].value == pytest.approx(0.4)
+
+
+WRONG = [
+    ("measured time", {"mask_ratios": [0.75]}, "2 or more are wanted"),
+    ("measured time", {"batch_size": 0}, "batch_size=0: 1 or more is wanted"),
+    ("measured time", {"size": "gigantic"}, "size 'gigantic' is not known"),
+    ("operation counts", {"mask_ratios": [0.5, 1.5]}, "mask_ratio"),
+    ("operation counts", {"decoder_depth": -4}, "decoder_depth"),
+    ("loss gradient", {"n_images": 0}, "n_images=0: 2 or more is wanted"),
+    ("redundancy", {"patch_px": 5}, "patch_px=5: a divisor of 32 below it is wanted"),
+    ("redundancy", {"lengths_px": [2.0, 2.0]}, "none of them twice"),
+    ("encoders", {"variants": ["mae mask_ratio=nan"]}, "a finite number is wanted"),
+    ("encoders", {"variants": ["mae decoder_depth=-4"]}, "decoder_depth"),
+    ("best ratios", {"mask_ratios": [0.5]}, "2 or more are wanted"),
+    ("best ratios", {"method": "mea"}, "did you mean 'mae'"),
+    ("failures", {"rate_factor": -1.0}, "rate_factor=-1.0: 1 or more is wanted"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "message"), WRONG)
+def test_a_wrong_parameter_is_refused_when_claims_are_read(
+    name: str, parameters: dict[str, object], message: str
+) -> None:
+    """Not after hours, by a traceback."""
+    experiment = find_experiment(name)
+    with pytest.raises(ParameterError, match=message):
+        experiment.statistics(experiment.complete(parameters))
+
+
+def test_another_model_or_recipe_is_another_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outcomes of an older preset must not be taken from the cache."""
+    parameters = {"data": "digits", "variants": ["mae"]}
+    (before,) = ENCODERS.plan(parameters, "full", [0])
+    preset = find_preset("digits")
+    others = (
+        replace(preset, config=replace(preset.config, encoder_depth=1)),
+        replace(preset, recipe=replace(preset.recipe, weight_decay=0.5)),
+    )
+    digests = {before.digest}
+    for other in others:
+        monkeypatch.setitem(PRESETS, "digits", other)
+        digests.add(ENCODERS.plan(parameters, "full", [0])[0].digest)
+    assert len(digests) == 3
+
+
+def test_options_of_variants_are_those_of_the_methods() -> None:
+    """Words that a claim may use are words that a method knows."""
+    pytest.importorskip("torch")
+    from survey_tools.mae.methods import METHODS as CLASSES
+    from survey_tools.mae.methods.base import Sampling
+    from survey_tools.mae.methods.mae import EncoderSees, TargetKind
+    from survey_tools.mae.model import LossOn
+
+    assert tuple(CLASSES) == METHODS
+    assert {
+        "sampling": get_args(Sampling),
+        "loss_on": get_args(LossOn),
+        "target": get_args(TargetKind),
+        "encoder_sees": get_args(EncoderSees),
+    } == WORDS
+
+
+def test_seeds_of_digits_share_their_images_as_stated() -> None:
+    """A third as many test images as training images, in every split."""
+    train, test = (read_digits(split, seed=0).n_images for split in ("train", "test"))
+    assert test / train == pytest.approx(TEST_PER_TRAIN["digits"], abs=0.005)
 
 
 def test_gradients_are_exactly_zero_where_nothing_counts() -> None:
@@ -144,11 +254,12 @@ def test_an_encoder_is_trained_and_probed_the_same_way_twice() -> None:
     """A few steps on digits: the same seed gives the same scores."""
     pytest.importorskip("torch")
     (trial,) = ENCODERS.plan({"data": "digits", "variants": ["mae step_share=0.003"]}, "quick", [0])
-    assert trial.parameters["n_steps"] == 3
+    n_steps = trial.parameters["recipe"]["length"]
+    assert n_steps == 2
     first = trial.kind.run(trial.parameters, 0)
     assert first == trial.kind.run(trial.parameters, 0)
     assert set(first["scores"]) == {"linear digit", "k-NN digit"}
-    assert len(first["losses"]) == 3
+    assert len(first["losses"]) == n_steps
 
 
 def test_failures_are_planted_by_training() -> None:
@@ -158,7 +269,8 @@ def test_failures_are_planted_by_training() -> None:
     """
     pytest.importorskip("torch")
     (planned,) = FAILURES.plan(FAILURES.defaults, "quick", [0])
-    outcome = planned.kind.run({**planned.parameters, "n_steps": 24}, 0)
+    recipe = {**planned.parameters["recipe"], "length": 24, "warmup": 1}
+    outcome = planned.kind.run({**planned.parameters, "recipe": recipe}, 0)
     stored = json.loads(json.dumps(outcome, sort_keys=True, allow_nan=False))  # as in the cache
     findings = FAILURES.summarise(FAILURES.defaults, "quick", [0], {planned: stored})
     found = findings.by_name()

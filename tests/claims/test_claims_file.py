@@ -22,7 +22,7 @@ ERRORS = [
     ("slope: 2.0", "words: [1]", r"words: text is wanted, but 1 arrived"),
     ("slope: 2.0", "words: a", r"words: a list is wanted, such as \['a'\], but 'a' arrived"),
     ("slope: 2.0", "is_on: 1", r"is_on: true or false is wanted, but 1 arrived"),
-    ("quick: 3", "quick: 0", r"claims.yaml:7: claims.0.seeds.quick: input should be greater"),
+    ("quick: 3", "quick: -1", r"claims.yaml:7: claims.0.seeds.quick: input should be greater"),
     ("statistic: value", "statistic: valu", r"claims.yaml:9: .*finds no 'valu'; did you mean"),
     ("comparison: above", "comparison: over", r"claims.yaml:9: .*comparison: input should be"),
     ("threshold: 0}", "threshold: .nan}", r"threshold: input should be a (finite|valid) number"),

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from survey_tools.claims.ledger import LedgerRequest
 from survey_tools.claims_study import ClaimsRequest, run_claims
 from survey_tools.cli import app
-from survey_tools.errors import DataError, ParameterError
+from survey_tools.errors import DataError, OutputError, ParameterError
 from survey_tools.output import sha256_of
 from survey_tools.report.claims_section import read_claims_section
 from survey_tools.run import run_study
@@ -33,7 +33,7 @@ FAST = {"figures.formats": ["svg"], "crosscheck.n_permutations": 20, "crosscheck
 
 
 def request(tmp_path: Path, **changes: object) -> ClaimsRequest:
-    ledger = LedgerRequest(find=find_fake)
+    ledger = LedgerRequest(find=find_fake, first_seed=0)
     return ClaimsRequest(ledger=ledger, cache=tmp_path / "cache", **changes)  # type: ignore[arg-type]
 
 
@@ -66,10 +66,20 @@ def test_some_claims_can_be_chosen(tmp_path: Path) -> None:
     """An unknown one is refused before anything is run."""
     text = CLAIM + CLAIM.removeprefix("claims:\n").replace("id: grows", "id: again")
     survey = write_survey(tmp_path / "survey", text)
-    ledger = run_claims(survey, tmp_path / "out", request(tmp_path, only=("again",)))
+    ledger = run_claims(survey, tmp_path / "out", request(tmp_path, only=("again", "again")))
     assert [found.claim.id for found in ledger.claims] == ["again"]
     with pytest.raises(ParameterError, match="has no claim 'other'; it has grows, again"):
         run_claims(survey, tmp_path / "out", request(tmp_path, only=("other",)))
+
+
+def test_a_folder_that_must_stay_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    """Hours of trials must not end in a refusal."""
+    survey, out = write_survey(tmp_path / "survey"), tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match="holds files but no manifest"):
+        run_claims(survey, out, request(tmp_path))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_command_says_every_verdict(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def run(
     folder: Path, experiment: Experiment | None = None, text: str = CLAIM, **request: object
 ) -> Ledger:
     finder = partial(find_fake, experiment=experiment)
-    chosen = LedgerRequest(find=finder, **request)  # type: ignore[arg-type]
+    chosen = LedgerRequest(find=finder, **{"first_seed": 0, **request})  # type: ignore[arg-type]
     return run_ledger(read(text), OutcomeCache(folder), chosen)
 
 
@@ -53,6 +53,52 @@ def test_the_rule_alone_decides(tmp_path: Path, threshold: str, verdict: str) ->
     """The same numbers under another threshold have another verdict."""
     text = CLAIM.replace("threshold: 0", f"threshold: {threshold}")
     assert run(tmp_path, text=text).claims[0].verdict == verdict
+
+
+REQUIRES = "    requires:\n      - {statistic: value, comparison: above, threshold: 3}\n"
+
+
+def test_nothing_is_decided_before_its_requirement_holds(tmp_path: Path) -> None:
+    """What the claim requires is named, and its rule is shown all the same."""
+    text = CLAIM.replace("    rules:\n", REQUIRES + "    rules:\n")
+    (found,) = run(tmp_path, text=text).claims
+    assert found.verdict == found.verdict_jointly == "inconclusive"
+    assert [decision.rule.words for decision in found.unmet] == ["value above 3"]
+    assert [decision.verdict for decision in found.decisions] == ["supported"]
+    (met,) = run(tmp_path, text=text.replace("threshold: 3", "threshold: 1")).claims
+    assert met.verdict == "supported"
+    assert met.unmet == ()
+
+
+def test_verdicts_are_also_judged_all_together(tmp_path: Path) -> None:
+    """Of 1, 2 and 3 the interval is above -0.5; widened for two claims it is not."""
+    again = CLAIM.removeprefix("claims:\n").replace("grows", "again")
+    text = (CLAIM + again).replace("threshold: 0", "threshold: -0.5")
+    experiment = make_experiment(lambda _parameters, seed: {"value": float(seed + 1)})
+    alone = run(tmp_path / "one", experiment, CLAIM.replace("threshold: 0", "threshold: -0.5"))
+    both = run(tmp_path / "two", experiment, text)
+    assert (alone.n_uncertain, alone.n_decided, alone.n_decided_jointly) == (1, 1, 1)
+    assert (both.n_uncertain, both.n_decided, both.n_decided_jointly) == (2, 2, 0)
+    assert [found.verdict for found in both.claims] == ["supported", "supported"]
+
+
+def test_a_claim_of_no_quick_seed_needs_full(tmp_path: Path) -> None:
+    """It says so, instead of training too little."""
+    text = CLAIM.replace("quick: 3", "quick: 0")
+    (found,) = run(tmp_path, text=text).claims
+    assert (found.verdict, found.not_run) == (
+        "not run",
+        "no quick training can tell; run it with --full",
+    )
+    assert run(tmp_path, text=text, size="full").claims[0].verdict == "supported"
+
+
+def test_seeds_are_counted_from_the_first(
+    tmp_path: Path, counted: Counted, calls: list[int]
+) -> None:
+    """By default beyond those that chose the settings."""
+    run(tmp_path, make_experiment(counted), first_seed=LedgerRequest().first_seed)
+    assert calls == [100, 101, 102]
 
 
 def test_a_second_run_runs_nothing(tmp_path: Path, counted: Counted, calls: list[int]) -> None:

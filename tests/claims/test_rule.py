@@ -9,7 +9,13 @@ from survey_tools.errors import DataError, ParameterError
 
 def make(low: float, high: float) -> dict[str, Estimate]:
     return {
-        "x": Estimate(name="x", value=(low + high) / 2, low=low, high=high, n=3, is_counted=False)
+        "x": Estimate(
+            name="x",
+            value=(low + high) / 2,
+            n=3,
+            is_counted=False,
+            interval=lambda _: (low, high),
+        )
     }
 
 
@@ -75,6 +81,39 @@ def test_one_seed_decides_nothing() -> None:
     decision = decide(rule, {"x": estimate_mean("x", [100.0])})
     assert decision.verdict == "inconclusive"
     assert decision.reason == "one seed says nothing of the spread over seeds"
+
+
+@pytest.mark.parametrize("value", [-0.25, 0.0, 0.25])
+def test_equal_values_decide_nothing(value: float) -> None:
+    """A score that has reached its end gives no spread, and so no interval of no width."""
+    decision = decide(
+        Rule(statistic="x", comparison="above", threshold=0.0),
+        {"x": estimate_mean("x", [value] * 3)},
+    )
+    assert decision.verdict == "inconclusive"
+    assert decision.reason == "all 3 seeds gave the same value, which says nothing of the spread"
+
+
+def test_splits_of_the_same_images_widen_the_interval() -> None:
+    """Nadeau and Bengio: of three splits, a third tested, the variance is s^2 (1/3 + 1/2)."""
+    plain = estimate_mean("x", [0.0, 1.0, 2.0])
+    split = estimate_mean("x", [0.0, 1.0, 2.0], test_per_train=0.5)
+    assert plain.low is not None
+    assert split.low is not None
+    assert (1.0 - split.low) / (1.0 - plain.low) == pytest.approx(((1 / 3 + 1 / 2) * 3) ** 0.5)
+
+
+def test_one_rule_of_several_must_fail_more_clearly() -> None:
+    """Support needs the plain interval; to contradict, it is widened for the claim's rules."""
+    below = {"x": estimate_mean("x", [-1.0, -1.4, -0.6])}  # 95 %: -1.99 to -0.01
+    fails = Rule(statistic="x", comparison="above", threshold=0.0)
+    assert decide(fails, below).verdict == "contradicted"
+    widened = decide(fails, below, n_rules=5)
+    assert widened.verdict == "inconclusive"
+    assert widened.reason.endswith("once widened for the 5 rules of the claim")
+    holds = Rule(statistic="x", comparison="below", threshold=0.0)
+    assert decide(holds, below, n_rules=5).verdict == "supported"
+    assert decide(holds, below, confidence=0.99).verdict == "inconclusive"
 
 
 def test_the_reason_names_zone_and_side() -> None:

@@ -20,6 +20,7 @@ from survey_tools.mae.leakage import detect_gradient_leak
 from survey_tools.mae.masking import Mask
 from survey_tools.mae.methods import METHODS, Method, build_method
 from survey_tools.mae.methods.base import measure_variance, pick_counted
+from survey_tools.mae.methods.mae import MaeMethod
 from survey_tools.mae.model import MaskedAutoencoder
 from survey_tools.mae.patches import normalise, patchify, unpatchify
 from survey_tools.mae.teacher import Teacher, compute_momentum
@@ -147,9 +148,8 @@ def test_loss_of_maskfeat_by_hand(digits: Tensor) -> None:
 
 
 def test_loss_of_tokens_by_hand(digits: Tensor) -> None:
-    """Minus the mean logarithm of the probability of each masked patch's code; blocks masked."""
-    method, images = build("tokens", digits), digits[:5]
-    assert method.sampling == "block"
+    """Minus the mean logarithm of the probability of each masked patch's code, blocks masked."""
+    method, images = build("tokens", digits, sampling="block"), digits[:5]
     mask = mask_of(method, images)
     patches = normalise(patchify(images, (2, 2))).patches
     tokens = torch.cdist(patches, method.codebook.centres).argmin(dim=2)
@@ -357,6 +357,37 @@ def test_counted_patches_by_hand() -> None:
     }
 
 
+def test_mask_tokens_in_the_encoder_are_the_only_change(digits: Tensor) -> None:
+    """By hand: all places encoded, then the decoder on the same places, with no token of its own.
+
+    The first weights are those of the method; masked patches still do not reach a prediction.
+    """
+    method, plain = build("mae", digits, encoder_sees="all"), build("mae", digits)
+    assert isinstance(method, MaeMethod)
+    images = digits[:5]
+    for name, weight in plain.state_dict().items():
+        torch.testing.assert_close(method.state_dict()[name], weight)
+    mask = mask_of(method, images)
+    patches = patchify(images, (2, 2))
+    hidden = mask.is_masked[:, :, None]
+    encoder, decoder = method.encoder, method.decoder
+    places = torch.where(hidden, method.mask_token, encoder.embed(patches))
+    tokens = torch.cat(
+        [encoder.cls_token.expand(5, 1, -1), places + encoder.positions(None)[1:]], dim=1
+    )
+    for block in encoder.blocks:
+        tokens = block(tokens)
+    tokens = decoder.embed(encoder.norm(tokens)) + decoder.positions(None)
+    for block in decoder.blocks:
+        tokens = block(tokens)
+    wanted = take(decoder.head(decoder.norm(tokens))[:, 1:], mask.masked)
+    torch.testing.assert_close(method.predict(images, mask), wanted, rtol=1e-4, atol=1e-5)
+    swapped = torch.where(hidden, patches.roll(1, dims=0), patches)
+    other = unpatchify(swapped, (2, 2), method.config.grid)
+    assert torch.equal(method.predict(images, mask), method.predict(other, mask))
+    assert not method.decoder.mask_token.requires_grad
+
+
 def test_the_variance_of_targets_by_hand() -> None:
     """Values 0 and 2 in one place, 5 and 5 in the other: variances 1 and 0, mean 0.5."""
     assert measure_variance(torch.tensor([[[0.0, 5.0]], [[2.0, 5.0]]])) == 0.5
@@ -368,7 +399,7 @@ def test_the_variance_of_targets_by_hand() -> None:
     [
         ("beit", {}, "method 'beit' is not known; allowed: latents, mae, maskfeat, simmim, tokens"),
         ("simim", {}, "method 'simim' is not known; did you mean 'simmim'"),
-        ("mae", {"n_codes": 4}, "n_codes: no option of mae; allowed: loss_on, sampling, target"),
+        ("mae", {"xyz": 4}, "xyz: no option of mae; allowed: encoder_sees, loss_on, sampling"),
         ("tokens", {"sample": "grid"}, "sample: no option of tokens; did you mean 'sampling'"),
         ("mae", {"sampling": "rows"}, "sampling='rows': one of uniform, block, grid is wanted"),
         ("latents", {"loss_on": "some"}, "loss_on='some': one of masked, visible, all is wanted"),

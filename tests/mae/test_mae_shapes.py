@@ -96,7 +96,7 @@ def test_the_cell_is_where_the_centre_lies() -> None:
     """Thirds of the range of centres, row by row."""
     drawn = draw_shapes(500, seed=1)
     row, column = (
-        np.floor((drawn.quantities[axis] - 0.3) / 0.4 * 3).astype(int) for axis in ("y", "x")
+        np.floor((drawn.quantities[axis] - 0.36) / 0.28 * 3).astype(int) for axis in ("y", "x")
     )
     np.testing.assert_array_equal(drawn.labels["position"], 3 * row + column)
     assert CELLS[5] == "middle right"

@@ -1,6 +1,6 @@
 """Encoders: several ways to make one, compared by what their features tell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 
 from survey_tools.claims.estimate import Estimate, estimate_mean
@@ -15,9 +15,11 @@ from survey_tools.claims.experiment import (
 )
 from survey_tools.claims.experiments.pretraining import (
     FACTORS,
+    TEST_PER_TRAIN,
     gather_scores,
     list_scores,
     plan_trial,
+    raise_above_chance,
 )
 from survey_tools.claims.experiments.variants import parse_variant
 from survey_tools.documents import nearest
@@ -35,11 +37,12 @@ def _check(parameters: Parameters) -> None:
     if len(set(variants)) < len(variants):
         raise ParameterError(f"variants {list(variants)} name one twice")
     for variant in variants:
-        parse_variant(variant)
+        plan_trial(parse_variant(variant), data, "quick", 0)  # is refused if it cannot be built
 
 
 def _pairs_of_factors(data: str) -> list[tuple[str, str]]:
-    return list(permutations([f"linear {factor}" for factor in FACTORS[data]], 2))
+    """Pair the scores that linear models reach, for differences of what lies above chance."""
+    return list(permutations([s for s in list_scores(data) if not s.startswith("k-NN")], 2))
 
 
 def _statistics(parameters: Parameters) -> list[str]:
@@ -69,9 +72,11 @@ def _summarise(
     found = gather_scores(variants, data, size, seeds, outcomes)
     estimates: list[Estimate] = []
     rows = []
+    test_per_train = TEST_PER_TRAIN[data]
     for variant in variants:
         for score in list_scores(data):
-            mean = estimate_mean(f"{score}: {variant}", found[variant][score])
+            name, values = f"{score}: {variant}", found[variant][score]
+            mean = estimate_mean(name, values, test_per_train=test_per_train)
             estimates.append(mean)
             rows.append((variant, score, mean.value, mean.low, mean.high, mean.n))
     for a, b in permutations(variants, 2):
@@ -79,11 +84,16 @@ def _summarise(
             score: [x - y for x, y in zip(found[a][score], found[b][score], strict=True)]
             for score in list_scores(data)
         }
-        estimates += [estimate_mean(f"{s}: {a} less {b}", values) for s, values in gain.items()]
+        estimates += [
+            estimate_mean(f"{s}: {a} less {b}", values, test_per_train=test_per_train)
+            for s, values in gain.items()
+        ]
+        above = {score: _raise_gains(score, found, (a, b), data) for score in list_scores(data)}
         estimates += [
             estimate_mean(
                 f"{s} less {t}: {a} less {b}",
-                (x - y for x, y in zip(gain[s], gain[t], strict=True)),
+                (x - y for x, y in zip(above[s], above[t], strict=True)),
+                test_per_train=test_per_train,
             )
             for s, t in _pairs_of_factors(data)
         ]
@@ -94,6 +104,17 @@ def _summarise(
         rows=tuple(rows),
     )
     return Findings(estimates=tuple(estimates), tables=(table,))
+
+
+def _raise_gains(
+    score: str, found: Mapping[str, Mapping[str, Sequence[float]]], pair: tuple[str, str], data: str
+) -> list[float]:
+    """Return how much one variant is above another by seed, as shares of what is above chance."""
+    first, second = (
+        [raise_above_chance(score, value, data) for value in found[variant][score]]
+        for variant in pair
+    )
+    return [x - y for x, y in zip(first, second, strict=True)]
 
 
 EXPERIMENT = Experiment(

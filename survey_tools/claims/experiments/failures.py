@@ -17,17 +17,19 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
-from survey_tools.claims.experiments.pretraining import open_images
+from survey_tools.claims.experiments.checks import check_at_least
+from survey_tools.claims.experiments.pretraining import choose_recipe, open_images
+from survey_tools.mae.config import ModelConfig
+from survey_tools.mae.presets import find_preset
+from survey_tools.mae.recipe import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from survey_tools.mae.config import ModelConfig
     from survey_tools.mae.detectors import Detection
     from survey_tools.mae.encoder import Encoder
     from survey_tools.mae.image_set import ImageSet
     from survey_tools.mae.methods.mae import MaeMethod
-    from survey_tools.mae.recipe import Recipe
 
 __all__ = ["EXPERIMENT"]
 
@@ -39,7 +41,8 @@ _N_LEAK = 8  # images of the test for leakage
 _DETECTION = ("detector", "value", "threshold", "is_failure")
 
 
-def _statistics(_parameters: Parameters) -> list[str]:
+def _statistics(parameters: Parameters) -> list[str]:
+    check_at_least("rate_factor", parameters["rate_factor"], 1.0)
     kinds = ("planted runs found", "healthy runs flagged")
     return [f"share of {kind}, {signature}" for signature in _SIGNATURES for kind in kinds]
 
@@ -50,25 +53,15 @@ class _Setting:
 
     train: "ImageSet"
     test: "ImageSet"
-    config: "ModelConfig"
-    recipe: "Recipe"
+    config: ModelConfig
+    recipe: Recipe
 
     @classmethod
-    def of(cls, n_steps: int, seed: int) -> "_Setting":
-        from survey_tools.mae.presets import find_preset
-
+    def of(cls, parameters: Parameters, seed: int) -> "_Setting":
         train, test = open_images({"data": "digits"}, seed)
-        preset = find_preset("digits")
-        recipe = replace(
-            preset.recipe,
-            unit="steps",
-            length=n_steps,
-            warmup=max(1, n_steps // 20),
-            batch_size=_BATCH,
-            base_rate=_RATE * 256 / _BATCH,
-            seed=seed,
-        )
-        return cls(train=train, test=test, config=preset.config, recipe=recipe)
+        config = ModelConfig.from_dict(parameters["model"])
+        recipe = replace(Recipe.from_dict(parameters["recipe"]), seed=seed)
+        return cls(train=train, test=test, config=config, recipe=recipe)
 
     def draw(self, kind: "type[MaeMethod]") -> "MaeMethod":
         from survey_tools.mae.chance import FIRST_WEIGHTS, keyed_generator
@@ -88,8 +81,7 @@ def _run(parameters: Parameters, seed: int) -> Outcome:
     from survey_tools.mae.methods.mae import MaeMethod
     from survey_tools.mae.planted import train_recorded
 
-    n_steps, factor = parameters["n_steps"], parameters["rate_factor"]
-    setting = _Setting.of(n_steps, seed)
+    setting, factor = _Setting.of(parameters, seed), parameters["rate_factor"]
     healthy = setting.draw(MaeMethod)
     baseline = setting.features(healthy.encoder)  # its first weights
     record = train_recorded(healthy, setting.train, setting.recipe)
@@ -187,11 +179,14 @@ def _describe(detection: "Detection") -> dict[str, Any]:
     }
 
 
-_KIND = TrialKind(name="failures", version=2, run=_run, needs_torch=True)
+_KIND = TrialKind(name="failures", version=3, run=_run, needs_torch=True)
 
 
 def _trial(parameters: Parameters, size: Size, seed: int) -> Trial:
-    return Trial.of(_KIND, {**parameters, "n_steps": _STEPS[size]}, seed)
+    preset = find_preset("digits")
+    recipe = choose_recipe(preset, _STEPS[size], _BATCH, _RATE)
+    chosen = {"model": preset.config.to_dict(), "recipe": recipe.to_dict()}
+    return Trial.of(_KIND, {**parameters, **chosen}, seed)
 
 
 def _plan(parameters: Parameters, size: Size, seeds: Sequence[int]) -> list[Trial]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from survey_tools.claims.estimate import Estimate, count_exactly
+from survey_tools.claims.estimate import take_extreme
 from survey_tools.claims.experiment import (
     Experiment,
     Findings,
@@ -14,6 +14,8 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
+from survey_tools.claims.experiments.checks import check_at_least, check_ratios
+from survey_tools.mae.config import ModelConfig, named_config
 
 __all__ = ["EXPERIMENT"]
 
@@ -26,52 +28,33 @@ _NAMES = {
 }
 
 
-def _statistics(_parameters: Parameters) -> list[str]:
+def _statistics(parameters: Parameters) -> list[str]:
+    check_ratios(parameters["mask_ratios"], config=named_config(parameters["size"]))
+    check_at_least("n_images", parameters["n_images"], 2)
     return list(_NAMES.values())
 
 
 def _probe(parameters: Parameters, seed: int) -> Outcome:
     """Differentiate the loss of a network with random weights at random images."""
-    import torch
+    from survey_tools.mae.loss_gradients import measure_loss_gradients
 
-    from survey_tools.mae.config import named_config
-    from survey_tools.mae.leakage import detect_gradient_leak, detect_swap_leak
-    from survey_tools.mae.masking import sample_uniform
-    from survey_tools.mae.model import MaskedAutoencoder
-    from survey_tools.mae.patches import patchify
-
-    generator = torch.Generator().manual_seed(seed)
-    config = named_config(parameters["size"])
-    model = MaskedAutoencoder(config, generator=generator).eval()
-    shape = (parameters["n_images"], config.n_channels, *config.image_size)
-    images = torch.randn(shape, generator=generator)
-    mask = sample_uniform(
-        len(images), config.n_patches, parameters["mask_ratio"], generator=generator
+    found = measure_loss_gradients(
+        ModelConfig.from_dict(parameters["model"]),
+        parameters["mask_ratio"],
+        n_images=parameters["n_images"],
+        seed=seed,
     )
-    found = model(images, mask, loss_on="masked", predict_all=True)
-    (gradient,) = torch.autograd.grad(found.loss, found.prediction)
-    patches = patchify(images, config.patch_size)  # (batch, n_patches, values)
-
-    def predict(some: torch.Tensor) -> torch.Tensor:
-        encoded = model.encoder(some, mask)
-        predicted: torch.Tensor = model.decoder(encoded, mask, all_patches=True)
-        return predicted
-
-    own = detect_gradient_leak(predict, patches, mask.is_masked, generator=generator)
-    swap = detect_swap_leak(predict, patches, mask.is_masked)
-    return {
-        "visible": float(gradient[~mask.is_masked].abs().max()),
-        "masked": float((gradient[mask.is_masked] != 0).float().mean()),
-        "own_pixels": own.value,
-        "swap": swap.value,
-    }
+    return {name: getattr(found, name) for name in _NAMES}
 
 
-_KIND = TrialKind(name="loss gradient", version=1, run=_probe, needs_torch=True)
+_KIND = TrialKind(name="loss gradient", version=2, run=_probe, needs_torch=True)
 
 
 def _trials(parameters: Parameters, seed: int) -> list[Trial]:
-    kept = {name: value for name, value in parameters.items() if name != "mask_ratios"}
+    kept = {
+        "model": named_config(parameters["size"]).to_dict(),
+        "n_images": parameters["n_images"],
+    }
     return [
         Trial.of(_KIND, {**kept, "mask_ratio": ratio}, seed) for ratio in parameters["mask_ratios"]
     ]
@@ -89,12 +72,11 @@ def _summarise(
         for seed in seeds
         for trial in _trials(parameters, seed)
     ]
-    estimates: list[Estimate] = []
+    estimates = []
     for i, (name, title) in enumerate(_NAMES.items(), start=2):
         values = [float(row[i]) for row in rows]
-        # an exact zero, or the extreme over all seeds and ratios: no mean of chance
         extreme = min(values) if name == "masked" else max(values)
-        estimates.append(count_exactly(title, extreme))
+        estimates.append(take_extreme(title, extreme, n=len(values)))
     table = FindingTable(
         name="gradients",
         title="Gradients by seed and mask ratio",

@@ -1,10 +1,8 @@
 """Measured time: a training step with visible patches alone against one with all patches."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from survey_tools.claims.estimate import count_exactly, estimate_mean
 from survey_tools.claims.experiment import (
@@ -18,11 +16,9 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
-from survey_tools.mae.config import named_config
+from survey_tools.claims.experiments.checks import check_at_least, check_ratios
+from survey_tools.mae.config import ModelConfig, named_config
 from survey_tools.mae.operations import count_operations
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = ["EXPERIMENT"]
 
@@ -35,6 +31,8 @@ _ROUNDS = {"quick": 5, "full": 15}  # of each round all settings are timed in tu
 
 
 def _statistics(parameters: Parameters) -> list[str]:
+    check_ratios(parameters["mask_ratios"], n_least=2, config=named_config(parameters["size"]))
+    check_at_least("batch_size", parameters["batch_size"], 1)
     names = ["greatest change of time from one ratio to the next"]
     for ratio in parameters["mask_ratios"]:
         names += [f"time ratio at {ratio:g}", f"counted ratio at {ratio:g}"]
@@ -43,84 +41,30 @@ def _statistics(parameters: Parameters) -> list[str]:
 
 
 def _measure(parameters: Parameters, seed: int) -> Outcome:
-    """Time forward and backward passes by process time on one thread, rounds interleaved."""
-    from survey_tools.mae.threads import one_thread
+    """Time whole training steps by process time on one thread, rounds interleaved."""
+    from survey_tools.mae.ratio_timing import time_ratios
 
-    with one_thread():
-        return _time_rounds(parameters, seed)
-
-
-def _time_rounds(parameters: Parameters, seed: int) -> Outcome:
-    import torch
-
-    from survey_tools.mae.masking import sample_uniform
-    from survey_tools.mae.model import MaskedAutoencoder, pixel_targets
-    from survey_tools.mae.patches import patchify
-
-    generator = torch.Generator().manual_seed(seed)
-    config = named_config(parameters["size"])
-    model = MaskedAutoencoder(config, generator=generator)
-    shape = (parameters["batch_size"], config.n_channels, *config.image_size)
-    images = torch.randn(shape, generator=generator)
-    token = torch.zeros(config.encoder_width, requires_grad=True)
-
-    def step_on_visible(ratio: float) -> "Tensor":
-        mask = sample_uniform(len(images), config.n_patches, ratio, generator=generator)
-        loss: Tensor = model(images, mask).loss
-        return loss
-
-    def step_on_all(ratio: float) -> "Tensor":
-        """Mask tokens in the encoder, then the same decoder and loss."""
-        mask = sample_uniform(len(images), config.n_patches, ratio, generator=generator)
-        patches = patchify(images, config.patch_size)  # (batch, n_patches, values)
-        encoded = model.encoder.forward_with_mask_tokens(patches, mask, token)
-        ordered = _reorder(encoded, mask, model.encoder.n_before)
-        tokens = model.decoder.embed(ordered) + model.decoder.positions(None)
-        for block in model.decoder.blocks[:-1]:
-            tokens = block(tokens)
-        tokens = model.decoder.blocks[-1](tokens, mask.masked.shape[1])
-        guess = model.decoder.head(model.decoder.norm(tokens))
-        index = mask.masked[:, :, None].expand(-1, -1, patches.shape[2])
-        target = pixel_targets(patches.gather(1, index), norm_pix=config.norm_pix)
-        return torch.nn.functional.mse_loss(guess, target)
-
-    times: dict[str, list[float]] = {"all": []}
-    ratios = sorted(parameters["mask_ratios"])
-    times |= {f"{ratio:g}": [] for ratio in ratios}
-    middle = 0.75
-    for i in range(parameters["n_rounds"] + 1):
-        taken = {"all": _time_step(step_on_all, middle)}
-        taken |= {f"{ratio:g}": _time_step(step_on_visible, ratio) for ratio in ratios}
-        if i:  # the first round only warms up
-            for name, seconds in taken.items():
-                times[name].append(seconds)
-    return {"times_s": times, "n_rounds": parameters["n_rounds"]}
+    times = time_ratios(
+        ModelConfig.from_dict(parameters["model"]),
+        parameters["mask_ratios"],
+        batch_size=parameters["batch_size"],
+        n_rounds=parameters["n_rounds"],
+        seed=seed,
+    )
+    return {"times_s": times}
 
 
-def _reorder(encoded: "Tensor", mask: object, n_before: int) -> "Tensor":
-    """Bring the masked places to the end, where the decoder expects them."""
-    import torch
-
-    from survey_tools.mae.masking import Mask
-
-    assert isinstance(mask, Mask)
-    first = torch.arange(n_before).expand(len(encoded), -1)  # (batch, n_before)
-    order = torch.cat([first, n_before + mask.visible, n_before + mask.masked], dim=1)
-    return encoded.gather(1, order[:, :, None].expand(-1, -1, encoded.shape[2]))
-
-
-def _time_step(step: "Callable[[float], Tensor]", ratio: float) -> float:
-    began = time.process_time()
-    step(ratio).backward()  # type: ignore[no-untyped-call]
-    return time.process_time() - began
-
-
-_KIND = TrialKind(name="measured time", version=1, run=_measure, needs_torch=True, is_timing=True)
+_KIND = TrialKind(name="measured time", version=2, run=_measure, needs_torch=True, is_timing=True)
 
 
 def _trial(parameters: Parameters, size: Size, seed: int) -> Trial:
-    chosen = {**parameters, "mask_ratios": sorted(parameters["mask_ratios"])}
-    return Trial.of(_KIND, {**chosen, "n_rounds": _ROUNDS[size]}, seed)
+    chosen = {
+        "model": named_config(parameters["size"]).to_dict(),
+        "mask_ratios": sorted(parameters["mask_ratios"]),
+        "batch_size": parameters["batch_size"],
+        "n_rounds": _ROUNDS[size],
+    }
+    return Trial.of(_KIND, chosen, seed)
 
 
 def _plan(parameters: Parameters, size: Size, seeds: Sequence[int]) -> list[Trial]:
@@ -164,9 +108,9 @@ def _summarise(
         rows=tuple(rows),
     )
     note = (
-        f"forward and backward pass of {parameters['size']}, batch {parameters['batch_size']}, "
-        f"process time on one thread, medians of {_ROUNDS[size]} interleaved rounds; the numbers "
-        "are of the machine that measured them"
+        f"forward pass, backward pass and update of {parameters['size']}, batch "
+        f"{parameters['batch_size']}, process time on one thread, medians of {_ROUNDS[size]} "
+        "interleaved rounds; the numbers are of the machine that measured them"
     )
     return Findings(estimates=tuple(estimates), tables=(table,), notes=(note,))
 

@@ -16,7 +16,8 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
-from survey_tools.mae.config import named_config
+from survey_tools.claims.experiments.checks import check_ratios
+from survey_tools.mae.config import ModelConfig, named_config
 from survey_tools.mae.operations import compare_operations, count_operations
 
 __all__ = ["EXPERIMENT"]
@@ -32,6 +33,9 @@ _DEFAULTS = {
 def _statistics(parameters: Parameters) -> list[str]:
     names = []
     for size in parameters["sizes"]:
+        config = replace(named_config(size), decoder_depth=parameters["decoder_depth"])
+        check_ratios([parameters["mask_ratio"]], config=config)
+        check_ratios(parameters["mask_ratios"], n_least=2, config=config)
         names += [
             f"encoder ratio, {size}",
             f"whole ratio, {size}",
@@ -45,7 +49,7 @@ def _statistics(parameters: Parameters) -> list[str]:
 def _count(parameters: Parameters, _seed: int) -> Outcome:
     """Count a size at every mask ratio; the seed changes nothing."""
     config = replace(
-        named_config(parameters["size"]),
+        ModelConfig.from_dict(parameters["model"]),
         mask_ratio=parameters["mask_ratio"],
         decoder_depth=parameters["decoder_depth"],
     )
@@ -67,13 +71,13 @@ def _count(parameters: Parameters, _seed: int) -> Outcome:
     }
 
 
-_KIND = TrialKind(name="operation counts", version=1, run=_count, needs_torch=False)
+_KIND = TrialKind(name="operation counts", version=2, run=_count, needs_torch=False)
 
 
 def _trial(parameters: Parameters, size: str) -> Trial:
     kept = {name: value for name, value in parameters.items() if name != "sizes"}
     kept["mask_ratios"] = sorted(kept["mask_ratios"])
-    return Trial.of(_KIND, {**kept, "size": size}, seed=0)
+    return Trial.of(_KIND, {**kept, "model": named_config(size).to_dict()}, seed=0)
 
 
 def _plan(parameters: Parameters, _size: Size, _seeds: Sequence[int]) -> list[Trial]:

@@ -17,6 +17,8 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
+from survey_tools.claims.experiments.checks import check_ratios
+from survey_tools.errors import ParameterError
 from survey_tools.mae.counts import count_kept
 from survey_tools.mae.shapes import ShapeWorld, draw_shapes
 
@@ -30,10 +32,19 @@ _DEFAULTS = {
 _N_IMAGES = {"quick": 600, "full": 3000}
 _N_COMPONENTS = 12  # of a neighbour's content that a prediction may use
 _RIDGE = 1e-3  # of the mean variance of the inputs; only keeps the equations solvable
+_SIDE_PX = ShapeWorld().side
 
 
 def _statistics(parameters: Parameters) -> list[str]:
     ratios, lengths = sorted(parameters["mask_ratios"]), sorted(parameters["lengths_px"])
+    check_ratios(ratios, n_least=2)
+    if len(set(lengths)) < max(2, len(lengths)):
+        raise ParameterError(f"lengths_px={lengths}: 2 or more are wanted, none of them twice")
+    for length in lengths:
+        ShapeWorld(background_px=length)  # is refused if there are no such images
+    patch_px = parameters["patch_px"]
+    if patch_px < 1 or _SIDE_PX % patch_px or patch_px == _SIDE_PX:
+        raise ParameterError(f"patch_px={patch_px}: a divisor of {_SIDE_PX} below it is wanted")
     names = [_name(ratio, length) for length in lengths for ratio in ratios]
     names += [f"rise of the error with the ratio, length {length:g}" for length in lengths]
     return [*names, "rise of the error, greatest less least length"]
@@ -55,7 +66,12 @@ def _measure(parameters: Parameters, seed: int) -> Outcome:
     }
     errors = {
         f"{ratio:g}": predict_from_neighbours(
-            drawn["train"], drawn["test"], ratio, rng=np.random.default_rng([seed, i])
+            drawn["train"],
+            drawn["test"],
+            ratio,
+            rng=np.random.default_rng([seed, i]),
+            n_components=parameters["n_components"],
+            ridge=parameters["ridge"],
         )
         for i, ratio in enumerate(sorted(parameters["mask_ratios"]))
     }
@@ -76,16 +92,23 @@ def predict_from_neighbours(
     mask_ratio: float,
     *,
     rng: np.random.Generator,
+    n_components: int = _N_COMPONENTS,
+    ridge: float = _RIDGE,
 ) -> float:
-    """Return the error of the best linear prediction of masked patches from visible neighbours.
+    """Return the error of one linear prediction of masked patches from visible neighbours.
 
     Masks are uniform. Of the eight patches around a masked one those that are masked too, or
-    beyond the border, count as the mean patch and are said to be missing. Less can be told from
-    neighbours at a high ratio for two reasons, both measured: fewer are visible, and none may be.
+    beyond the border, count as the mean patch and are said to be missing; one matrix serves
+    whatever is missing, and is the best of that form. Less can be told from neighbours at a
+    high ratio for two reasons, both measured: fewer are visible, and none may be.
 
     Parameters
     ----------
     train, test : ndarray of float64, shape (n_images, rows, columns, values)
+    n_components : int
+        Principal components of a neighbour's content that the prediction uses.
+    ridge : float
+        Weight of the penalty, of the mean variance of the inputs.
 
     Returns
     -------
@@ -95,10 +118,10 @@ def predict_from_neighbours(
     """
     mean = train.mean(axis=(0, 1, 2))
     centred = (train - mean).reshape(-1, train.shape[3])
-    basis = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :_N_COMPONENTS]
+    basis = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :n_components]
     x, y = _gather(train - mean, basis, mask_ratio, rng)
     inner = x.T @ x
-    strength = _RIDGE * float(np.trace(inner)) / len(inner)
+    strength = ridge * float(np.trace(inner)) / len(inner)
     weights = np.linalg.solve(inner + strength * np.eye(len(inner)), x.T @ y)
     x_test, y_test = _gather(test - mean, basis, mask_ratio, rng)
     return float(((y_test - x_test @ weights) ** 2).mean() / (y_test**2).mean())
@@ -128,7 +151,7 @@ def _gather(
     return x.reshape(n * rows * columns, -1)[is_masked], patches.reshape(-1, values)[is_masked]
 
 
-_KIND = TrialKind(name="redundancy", version=1, run=_measure, needs_torch=False)
+_KIND = TrialKind(name="redundancy", version=2, run=_measure, needs_torch=False)
 
 
 def _trial(parameters: Parameters, size: Size, length: float, seed: int) -> Trial:
@@ -137,6 +160,8 @@ def _trial(parameters: Parameters, size: Size, length: float, seed: int) -> Tria
         "length_px": float(length),
         "patch_px": parameters["patch_px"],
         "n_images": _N_IMAGES[size],
+        "n_components": _N_COMPONENTS,
+        "ridge": _RIDGE,
     }
     return Trial.of(_KIND, chosen, seed)
 

@@ -1,12 +1,13 @@
 """Variants: encoders to compare, each written as a method with its options."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from survey_tools.documents import nearest
 from survey_tools.errors import ParameterError
 
-__all__ = ["METHODS", "RANDOM", "RAW", "Variant", "parse_variant"]
+__all__ = ["METHODS", "RANDOM", "RAW", "WORDS", "Variant", "parse_variant"]
 
 RAW, RANDOM = "raw", "random"  # pixels themselves; an encoder that was not trained
 METHODS = ("mae", "simmim", "maskfeat", "tokens", "latents")
@@ -17,9 +18,18 @@ _OPTIONS: dict[str, type] = {
     "sampling": str,
     "loss_on": str,
     "target": str,
+    "encoder_sees": str,
     "step_share": float,
 }
 _OF_CONFIG = ("mask_ratio", "decoder_depth", "norm_pix")
+_OF_MAE = ("target", "encoder_sees", "decoder_depth")  # the others have no decoder, one target
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "sampling": ("uniform", "block", "grid"),
+    "loss_on": ("masked", "visible", "all"),
+    "target": ("pixels", "hog", "features"),
+    "encoder_sees": ("visible", "all"),
+}
+"""Options that are words, each with those that are allowed."""
 _TRUTH = {"true": True, "false": False}
 
 
@@ -69,6 +79,10 @@ def parse_variant(text: str) -> Variant:
             raise ParameterError(
                 f"variant {text!r}: {assignment!r} is no option; {nearest(name, list(_OPTIONS))}"
             )
+        if name in values:
+            raise ParameterError(f"variant {text!r}: {name} stands twice")
+        if name in _OF_MAE and method not in ("mae", RAW, RANDOM):
+            raise ParameterError(f"variant {text!r}: {name} is an option of mae alone")
         values[name] = _parse_value(text, name, value)
     if values and method in (RAW, RANDOM):
         raise ParameterError(f"variant {text!r}: {method} is not trained and has no options")
@@ -87,7 +101,11 @@ def parse_variant(text: str) -> Variant:
 def _parse_value(text: str, name: str, value: str) -> Any:
     kind = _OPTIONS[name]
     try:
-        return _TRUTH[value] if kind is bool else kind(value)
+        parsed = _TRUTH[value] if kind is bool else kind(value)
     except (ValueError, KeyError):
         wanted = {float: "a number", int: "a whole number", bool: "true or false"}[kind]
         raise ParameterError(f"variant {text!r}: {name} is {value!r}; {wanted} is wanted") from None
+    if name in WORDS and parsed not in WORDS[name]:
+        allowed = ", ".join(WORDS[name])
+        raise ParameterError(f"variant {text!r}: {name} is {value!r}; one of {allowed} is wanted")
+    return parsed

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from survey_tools.errors import ParameterError
+from survey_tools.mae.blocks import draw_token
 from survey_tools.mae.config import ModelConfig
 from survey_tools.mae.decoder import Decoder
 from survey_tools.mae.encoder import Encoder
@@ -23,8 +24,9 @@ from survey_tools.mae.model import LossOn
 from survey_tools.mae.patches import patchify
 from survey_tools.mae.targets import FeatureTarget, HogTarget, PixelTarget, Target
 
-__all__ = ["MaeMethod", "TargetKind"]
+__all__ = ["EncoderSees", "MaeMethod", "TargetKind"]
 
+EncoderSees = Literal["visible", "all"]
 TargetKind = Literal["pixels", "hog", "features"]
 
 
@@ -41,6 +43,9 @@ class MaeMethod(Method):
         oriented gradients; the features of a frozen teacher.
     teacher : Encoder, optional
         For "features": a trained encoder, copied; by default a random one.
+    encoder_sees : {"visible", "all"}
+        With "all" the encoder computes a mask token of its own in the place of every masked
+        patch, and the decoder adds none: the ablation of table 1c of [1]_, nothing else changed.
 
     Raises
     ------
@@ -64,9 +69,11 @@ class MaeMethod(Method):
         loss_on: LossOn = "masked",
         target: TargetKind = "pixels",
         teacher: Encoder | None = None,
+        encoder_sees: EncoderSees = "visible",
     ) -> None:
         super().__init__(config, generator=generator, sampling=sampling, loss_on=loss_on)
         check_choice("target", target, get_args(TargetKind))
+        check_choice("encoder_sees", encoder_sees, get_args(EncoderSees))
         if teacher is not None and target != "features":
             raise ParameterError(f"a teacher has no use for target={target!r}; take 'features'")
         self.target: Target
@@ -77,6 +84,10 @@ class MaeMethod(Method):
         else:
             self.target = FeatureTarget(config, generator=generator, teacher=teacher)
         self.decoder = Decoder(config, generator=generator, n_outputs=self.target.n_values)
+        self.encoder_sees: EncoderSees = encoder_sees
+        if encoder_sees == "all":
+            self.mask_token = draw_token(config.encoder_width, generator)
+            self.decoder.mask_token.requires_grad_(False)  # it has no use for one
 
     def compute_loss(self, images: Tensor, *, generator: torch.Generator) -> StepResult:
         """Predict from visible patches: mean squared error over the patches that count.
@@ -98,10 +109,23 @@ class MaeMethod(Method):
         Tensor of float32, shape (batch, n_counted, n_values)
             In the order of `pick_counted`.
         """
-        patches = patchify(images, self.config.patch_size)  # (batch, n_patches, values)
-        encoded = self.encoder(patches, mask)  # (batch, n_before + n_kept, encoder_width)
+        encoded = self._encode(images, mask)
+        has_tokens = self.encoder_sees == "all"
         if self.loss_on == "masked":  # the quick way: masked patches alone are predicted
-            guess: Tensor = self.decoder(encoded, mask)  # (batch, n_masked, n_values)
-            return guess.float()
-        every = self.decoder(encoded, mask, all_patches=True)  # (batch, n_patches, n_values)
+            guess: Tensor = self.decoder(encoded, mask, has_mask_tokens=has_tokens)
+            return guess.float()  # (batch, n_masked, n_values)
+        every = self.decoder(encoded, mask, all_patches=True, has_mask_tokens=has_tokens)
         return pick_counted(every, mask, self.loss_on).float()
+
+    def _encode(self, images: Tensor, mask: Mask) -> Tensor:
+        """Encode the visible patches, or all places with mask tokens.
+
+        Returns
+        -------
+        Tensor, shape (batch, n_before + n_kept or n_before + n_patches, encoder_width)
+        """
+        patches = patchify(images, self.config.patch_size)  # (batch, n_patches, values)
+        if self.encoder_sees == "visible":
+            visible: Tensor = self.encoder(patches, mask)
+            return visible
+        return self.encoder.forward_with_mask_tokens(patches, mask, self.mask_token)

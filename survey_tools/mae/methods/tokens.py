@@ -1,4 +1,4 @@
-"""Discrete tokens in the manner of BEiT: blocks are masked, the token of each patch is told."""
+"""Discrete tokens in the manner of BEiT: the token of each masked patch is told."""
 
 from typing import ClassVar
 
@@ -21,7 +21,8 @@ class TokenMethod(MaskTokenMethod):
 
     Tokens are numbers of clusters of patches, normalised if the config says so: a codebook by
     k-means instead of the paper's discrete variational autoencoder (8,192 codes), which is
-    learned from other data. The paper masks blocks, at 0.4; the ratio here is the config's.
+    learned from other data. The paper masks blocks, at 0.4; here masks are uniform unless
+    ``sampling="block"``, and the ratio is the config's, for all methods alike.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class TokenMethod(MaskTokenMethod):
         config: ModelConfig,
         *,
         generator: torch.Generator,
-        sampling: Sampling = "block",
+        sampling: Sampling = "uniform",
         loss_on: LossOn = "masked",
         n_codes: int = 256,
     ) -> None:
