@@ -21,7 +21,8 @@ class HistoryRow:
     Attributes
     ----------
     step : int
-        Counted from 1: how many steps have been done.
+        Counted from 1: how many steps have been done, this one included. The last row of a
+        training that diverged is of the step that could not be done.
     epoch : float
         How many times the data have been gone through.
     loss : float

@@ -23,7 +23,7 @@ from survey_tools.mae.optimising import Schedule
 from survey_tools.mae.patches import patchify, unpatchify
 from survey_tools.mae.recipe import Recipe
 from survey_tools.mae.sources import MemorySource
-from survey_tools.mae.training import Trainer
+from survey_tools.mae.training import DivergedError, Trainer
 
 __all__ = ["LeakingMae", "Record", "Surge", "detect_leaks", "train_recorded"]
 
@@ -90,16 +90,21 @@ class Record:
     Attributes
     ----------
     losses, gradient_norms : ndarray of float64, shape (n_steps,)
+        Of a training that diverged, up to the step whose loss or norm was not finite.
+    has_diverged : bool
     """
 
     losses: NDArray[np.float64]
     gradient_norms: NDArray[np.float64]
+    has_diverged: bool
 
 
 def train_recorded(
     method: Method, images: ImageSet, recipe: Recipe, *, surge: Surge | None = None
 ) -> Record:
     """Train a method in place as the command does, and return its history.
+
+    A training that diverges ends at that step and is no error here.
 
     Parameters
     ----------
@@ -112,8 +117,6 @@ def train_recorded(
 
     Raises
     ------
-    DivergedError
-        If loss, gradient or weights are no longer finite.
     ParameterError
         If a batch is larger than the data, or the surge lies beyond the training.
     """
@@ -133,10 +136,15 @@ def train_recorded(
             least=plain.least,
             surge=surge,
         )
-    trainer.run(report=rows.append)
+    has_diverged = False
+    try:
+        trainer.run(report=rows.append)
+    except DivergedError:
+        has_diverged = True
     return Record(
         losses=np.array([row.loss for row in rows]),
         gradient_norms=np.array([row.gradient_norm for row in rows]),
+        has_diverged=has_diverged,
     )
 
 

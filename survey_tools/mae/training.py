@@ -30,7 +30,18 @@ _N_SAMPLE = 1024  # images from which a method fits what is fitted before traini
 
 
 class DivergedError(ParameterError):
-    """A training whose loss, gradient or weights are no longer finite."""
+    """A training whose loss, gradient or weights are no longer finite.
+
+    Attributes
+    ----------
+    row : HistoryRow or None
+        Of the step that could not be done, with the value that is not finite; None where a
+        weight was not, after a step that could.
+    """
+
+    def __init__(self, message: str, *, row: HistoryRow | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class Trainer:
@@ -118,7 +129,8 @@ class Trainer:
         Parameters
         ----------
         report : callable
-            Takes the row of each step, on the first process.
+            Takes the row of each step, on the first process; of a training that diverges also
+            that of the step at which it did, so that its history shows it.
         checkpoint : Path, optional
             File for the state: every ``save_every`` steps, at the end, and when interrupted.
 
@@ -151,6 +163,10 @@ class Trainer:
             except KeyboardInterrupt:
                 if not self._is_stepping:
                     self._save(checkpoint)
+                raise
+            except DivergedError as error:
+                if error.row is not None and self._processes.is_first:
+                    report(error.row)
                 raise
 
     def _prepare(self) -> None:
@@ -191,22 +207,22 @@ class Trainer:
         loss, parts = self._differentiate(module, images)
         norm = self._clip()
         loss, must_stop = self._agree(loss, interrupts)
-        if not torch.isfinite(loss) or not torch.isfinite(norm):
-            what = "loss" if not torch.isfinite(loss) else "norm of the gradient"
-            raise self._diverged(f"the {what}", rate, checkpoint)
-        self._optimiser.step()
-        self.step += 1
-        self.method.after_step(progress=self.step / self.schedule.n_steps)
-        self._is_stepping = False
         row = HistoryRow(
-            step=self.step,
-            epoch=self.step / self.steps_per_epoch,
+            step=self.step + 1,
+            epoch=(self.step + 1) / self.steps_per_epoch,
             loss=float(loss),
             rate=rate,
             gradient_norm=float(norm),
             images_per_s=0.0,
             parts=parts,
         )
+        if not torch.isfinite(loss) or not torch.isfinite(norm):
+            what = "loss" if not torch.isfinite(loss) else "norm of the gradient"
+            raise self._diverged(f"the {what}", rate, checkpoint, row)
+        self._optimiser.step()
+        self.step += 1
+        self.method.after_step(progress=self.step / self.schedule.n_steps)
+        self._is_stepping = False
         return row, must_stop
 
     def _differentiate(self, module: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -268,10 +284,13 @@ class Trainer:
             optimiser=self._optimiser.state_dict(),
         )
 
-    def _diverged(self, what: str, rate: float, checkpoint: Path | None) -> DivergedError:
+    def _diverged(
+        self, what: str, rate: float, checkpoint: Path | None, row: HistoryRow | None = None
+    ) -> DivergedError:
         has_good = checkpoint is not None and checkpoint.exists()
         good = f"the last good checkpoint is {checkpoint}" if has_good else "there is no checkpoint"
         return DivergedError(
             f"{what} is not finite at step {self.step + 1} of {self.schedule.n_steps} (rate "
-            f"{rate:.3g}); {good}. Take a smaller base_rate, a longer warm-up, or set clip_norm"
+            f"{rate:.3g}); {good}. Take a smaller base_rate, a longer warm-up, or set clip_norm",
+            row=row,
         )

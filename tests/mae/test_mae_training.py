@@ -1,6 +1,7 @@
 """The training loop: what a step does, parts of batches, NaN, interrupts, several processes."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -27,7 +28,7 @@ from survey_tools.errors import ParameterError
 from survey_tools.mae.batches import BatchPlan
 from survey_tools.mae.chance import MASKS, keyed_generator
 from survey_tools.mae.checkpoint import read_checkpoint
-from survey_tools.mae.history import HistoryRow
+from survey_tools.mae.history import HistoryRow, HistoryWriter, read_history
 from survey_tools.mae.methods import METHODS, StepResult, build_method
 from survey_tools.mae.methods.mae import MaeMethod
 from survey_tools.mae.processes import Processes, choose_device
@@ -171,6 +172,29 @@ def test_nan_stops_and_names_the_last_good_checkpoint(tmp_path: Path) -> None:
         train(trainer, checkpoint=path, save_every=2)
     assert f"the last good checkpoint is {path}" in str(caught.value)
     assert read_checkpoint(path).step == 4
+
+
+def test_the_history_shows_where_a_training_diverged(tmp_path: Path) -> None:
+    """Its last row is of the step that was not done; a resumed training takes it out."""
+    rows: list[HistoryRow] = []
+    path = tmp_path / "history.csv"
+    writer = HistoryWriter(path)
+
+    def report(row: HistoryRow) -> None:
+        rows.append(row)
+        writer.append(row)
+
+    trainer = make_trainer(method=make_method(kind=BreakingMethod))
+    with pytest.raises(DivergedError) as caught:
+        trainer.run(report=report)
+    writer.close()
+    assert caught.value.row is rows[-1]
+    assert [row.step for row in rows] == [1, 2, 3, 4, 5]
+    assert trainer.step == 4
+    read = read_history(path)
+    assert [math.isnan(row.loss) for row in read] == [False] * 4 + [True]
+    HistoryWriter(path, after_step=4).close()
+    assert read_history(path) == read[:4]
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from survey_tools.claims.estimate import estimate_share
 from survey_tools.claims.experiment import (
     Experiment,
@@ -114,15 +116,12 @@ def _train_ruined(setting: _Setting, factor: float) -> "NDArray[Any] | None":
     """Train at a ruinous rate; None if nothing finite is left of the encoder."""
     from survey_tools.mae.methods.mae import MaeMethod
     from survey_tools.mae.planted import train_recorded
-    from survey_tools.mae.training import DivergedError
 
     method = setting.draw(MaeMethod)
     recipe = replace(setting.recipe, base_rate=factor * setting.recipe.base_rate)
-    try:
-        train_recorded(method, setting.train, recipe)
-    except DivergedError:
-        return None
-    return setting.features(method.encoder)
+    record = train_recorded(method, setting.train, recipe)
+    features = setting.features(method.encoder)
+    return None if record.has_diverged or not np.isfinite(features).all() else features
 
 
 def _detect_collapse(
@@ -140,12 +139,12 @@ def _detect_collapse(
 
 
 def _detect_surge(setting: _Setting, factor: float) -> "tuple[Detection, ...]":
-    """Train with a rate that is ruinous at one step, half way, and look at the history."""
+    """Train with a rate that is ruinous at three steps, half way, and look at the history."""
     from survey_tools.mae.instability import detect_instability
     from survey_tools.mae.methods.mae import MaeMethod
     from survey_tools.mae.planted import Surge, train_recorded
 
-    surge = Surge(first=setting.recipe.length // 2, factor=factor)
+    surge = Surge(first=setting.recipe.length // 2, n_steps=3, factor=factor)
     record = train_recorded(setting.draw(MaeMethod), setting.train, setting.recipe, surge=surge)
     return detect_instability(record.losses, record.gradient_norms)
 
@@ -179,7 +178,7 @@ def _describe(detection: "Detection") -> dict[str, Any]:
     }
 
 
-_KIND = TrialKind(name="failures", version=3, run=_run, needs_torch=True)
+_KIND = TrialKind(name="failures", version=4, run=_run, needs_torch=True)
 
 
 def _trial(parameters: Parameters, size: Size, seed: int) -> Trial:
