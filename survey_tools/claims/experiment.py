@@ -4,7 +4,7 @@ import importlib.util
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +20,7 @@ __all__ = [
     "Outcome",
     "Outcomes",
     "Parameters",
+    "PictureGrid",
     "Size",
     "Trial",
     "TrialKind",
@@ -116,6 +117,23 @@ class FindingTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureGrid:
+    """Images to be shown, row by row.
+
+    Attributes
+    ----------
+    row_names : tuple of str
+        What each row shows.
+    rows : nested lists of int
+        Shape (n_rows, n_images, height, width, channels), from 0 to 255.
+    """
+
+    title: str
+    row_names: tuple[str, ...]
+    rows: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What an experiment concludes.
 
@@ -124,14 +142,13 @@ class Findings:
     estimates : tuple of Estimate
     notes : tuple of str
         What a reader must know besides.
-    pictures : mapping of str to nested lists
-        Grey or colour values from 0 to 1, for figures.
+    pictures : tuple of PictureGrid
     """
 
     estimates: tuple[Estimate, ...]
     tables: tuple[FindingTable, ...] = ()
     notes: tuple[str, ...] = ()
-    pictures: Mapping[str, Any] = field(default_factory=dict)
+    pictures: tuple[PictureGrid, ...] = ()
 
     def by_name(self) -> dict[str, Estimate]:
         """Return the estimates by name."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from survey_tools.claims.estimate import estimate_share
@@ -10,6 +11,7 @@ from survey_tools.claims.experiment import FindingTable
 from survey_tools.claims.ledger import Ledger
 from survey_tools.figures.claims_bars import Bar, BarBlock, draw_bars
 from survey_tools.figures.claims_curves import RatioCurve, RatioPanel, draw_ratio_panels
+from survey_tools.figures.picture_grid import PictureRows, draw_picture_rows
 from survey_tools.settings import FigureSettings
 
 __all__ = ["draw_claims"]
@@ -44,7 +46,29 @@ def draw_claims(ledger: Ledger, settings: FigureSettings) -> dict[str, list[Figu
         drawn["claims-methods"] = _draw_scores(found_tables, settings)
     if found_tables := tables.get("detectors"):
         drawn["claims-detectors"] = [_draw_detectors(found_tables[0], settings)]
+    if pages := _draw_reconstructions(ledger, settings):
+        drawn["claims-reconstructions"] = pages
     return drawn
+
+
+def _draw_reconstructions(ledger: Ledger, settings: FigureSettings) -> list[Figure]:
+    """Draw a page for each set of pictures; those of several claims once."""
+    grids = {
+        grid.title: grid
+        for found in ledger.claims
+        for grid in (found.findings.pictures if found.findings else ())
+    }
+    return [
+        draw_picture_rows(
+            PictureRows(
+                title=grid.title,
+                row_names=grid.row_names,
+                rows=np.array(grid.rows, dtype=np.uint8),
+            ),
+            settings,
+        )
+        for grid in grids.values()
+    ]
 
 
 def _curves(rows: Iterable[Sequence[Any]]) -> tuple[RatioCurve, ...]:

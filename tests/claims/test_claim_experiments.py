@@ -15,6 +15,10 @@ from survey_tools.claims.experiments.best_ratios import bound_best_ratio
 from survey_tools.claims.experiments.encoders import EXPERIMENT as ENCODERS
 from survey_tools.claims.experiments.failures import EXPERIMENT as FAILURES
 from survey_tools.claims.experiments.pretraining import TEST_PER_TRAIN, raise_above_chance
+from survey_tools.claims.experiments.reconstructions import (
+    plan_reconstruction,
+    show_reconstruction,
+)
 from survey_tools.claims.experiments.redundancy import predict_from_neighbours
 from survey_tools.claims.experiments.variants import METHODS, WORDS, parse_variant
 from survey_tools.claims.registry import EXPERIMENTS, find_experiment
@@ -119,7 +123,7 @@ def _scores(trial: Trial, of_variant: dict[str, list[float]]) -> dict[str, objec
 
 def test_encoders_are_compared_seed_by_seed() -> None:
     """Differences of the same seed have less spread than the seeds; splits share their images."""
-    parameters = {"data": "digits", "variants": ["mae", "random"]}
+    parameters = {"data": "digits", "variants": ["mae", "random"], "reconstruct": False}
     made = {"mae": [0.5, 0.7, 0.9], "random": [0.4, 0.6, 0.77]}
     seeds = (0, 1, 2)
     outcomes = {t: _scores(t, made) for t in ENCODERS.plan(parameters, "quick", seeds)}
@@ -206,7 +210,7 @@ def test_a_wrong_parameter_is_refused_when_claims_are_read(
 
 def test_another_model_or_recipe_is_another_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outcomes of an older preset must not be taken from the cache."""
-    parameters = {"data": "digits", "variants": ["mae"]}
+    parameters = {"data": "digits", "variants": ["mae"], "reconstruct": False}
     (before,) = ENCODERS.plan(parameters, "full", [0])
     preset = find_preset("digits")
     others = (
@@ -250,10 +254,32 @@ def test_gradients_are_exactly_zero_where_nothing_counts() -> None:
     assert [estimate.value for estimate in found.estimates] == [0.0, 1.0, 0.0, 0.0]
 
 
+def test_steps_are_timed_with_and_without_mask_tokens() -> None:
+    """Whatever the times are, both kinds of network run, and the counts stand beside them."""
+    pytest.importorskip("torch")
+    found = conclude("measured time", seeds=(0,), mask_ratios=[0.5, 0.75], batch_size=1).by_name()
+    assert found["counted ratio at 0.75"].value > found["counted ratio at 0.5"].value > 1.0
+    assert found["time ratio at 0.75"].value > 0.0
+
+
+def test_reconstructions_are_laid_out() -> None:
+    """Eight digits in three rows: as they were, masked, and reconstructed."""
+    pytest.importorskip("torch")
+    trial = plan_reconstruction("digits", "quick", 0)
+    recipe = {**trial.parameters["recipe"], "length": 2, "warmup": 1}
+    outcome = trial.kind.run({**trial.parameters, "recipe": recipe}, 0)
+    stored = json.loads(json.dumps(outcome, allow_nan=False))  # as in the cache
+    grid = show_reconstruction(trial, stored)
+    assert np.shape(grid.rows) == (3, 8, 8, 8, 1)
+    assert grid.row_names == ("image", "75% masked", "reconstructed")
+    assert (np.array(grid.rows[1]) == 204).mean() > 0.7
+
+
 def test_an_encoder_is_trained_and_probed_the_same_way_twice() -> None:
     """A few steps on digits: the same seed gives the same scores."""
     pytest.importorskip("torch")
-    (trial,) = ENCODERS.plan({"data": "digits", "variants": ["mae step_share=0.003"]}, "quick", [0])
+    parameters = ENCODERS.complete({"variants": ["mae step_share=0.003"]})
+    (trial,) = ENCODERS.plan(parameters, "quick", [0])
     n_steps = trial.parameters["recipe"]["length"]
     assert n_steps == 2
     first = trial.kind.run(trial.parameters, 0)

@@ -10,6 +10,7 @@ from survey_tools.claims.experiment import (
     FindingTable,
     Outcomes,
     Parameters,
+    PictureGrid,
     Size,
     Trial,
 )
@@ -21,13 +22,17 @@ from survey_tools.claims.experiments.pretraining import (
     plan_trial,
     raise_above_chance,
 )
+from survey_tools.claims.experiments.reconstructions import (
+    plan_reconstruction,
+    show_reconstruction,
+)
 from survey_tools.claims.experiments.variants import parse_variant
 from survey_tools.documents import nearest
 from survey_tools.errors import ParameterError
 
 __all__ = ["EXPERIMENT"]
 
-_DEFAULTS = {"data": "digits", "variants": ["mae", "random"]}
+_DEFAULTS = {"data": "digits", "variants": ["mae", "random"], "reconstruct": False}
 
 
 def _check(parameters: Parameters) -> None:
@@ -58,11 +63,15 @@ def _statistics(parameters: Parameters) -> list[str]:
 
 def _plan(parameters: Parameters, size: Size, seeds: Sequence[int]) -> list[Trial]:
     _check(parameters)
-    return [
-        plan_trial(parse_variant(variant), parameters["data"], size, seed)
+    data = parameters["data"]
+    trials = [
+        plan_trial(parse_variant(variant), data, size, seed)
         for seed in seeds
         for variant in parameters["variants"]
     ]
+    if parameters["reconstruct"]:
+        trials.append(plan_reconstruction(data, size, seeds[0]))
+    return trials
 
 
 def _summarise(
@@ -103,7 +112,11 @@ def _summarise(
         columns=("encoder", "score", "mean", "low", "high", "n_seeds"),
         rows=tuple(rows),
     )
-    return Findings(estimates=tuple(estimates), tables=(table,))
+    pictures: tuple[PictureGrid, ...] = ()
+    if parameters["reconstruct"]:
+        trial = plan_reconstruction(data, size, seeds[0])
+        pictures = (show_reconstruction(trial, outcomes[trial]),)
+    return Findings(estimates=tuple(estimates), tables=(table,), pictures=pictures)
 
 
 def _raise_gains(

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from survey_tools.claims.experiment import Outcome, Outcomes, Parameters, Size, Trial, TrialKind
+from survey_tools.claims.experiment import (
+    Outcome,
+    Outcomes,
+    Parameters,
+    Size,
+    Trial,
+    TrialKind,
+)
 from survey_tools.claims.experiments.variants import RANDOM, RAW, Variant, parse_variant
 from survey_tools.mae.config import ModelConfig
 from survey_tools.mae.image_set import ImageSet, measure_scale, standardise
@@ -21,17 +28,20 @@ from survey_tools.mae.textures import TEXTURES
 if TYPE_CHECKING:
     from survey_tools.mae.encoder import Encoder
     from survey_tools.mae.history import HistoryRow
+    from survey_tools.mae.methods import Method
 
 __all__ = [
     "FACTORS",
     "TEST_PER_TRAIN",
     "choose_recipe",
+    "draw_images",
     "gather_scores",
     "list_scores",
     "open_images",
     "plan_trial",
     "raise_above_chance",
     "train_encoder",
+    "train_method",
 ]
 
 FACTORS: Mapping[str, Mapping[str, int]] = {
@@ -136,24 +146,30 @@ def _choose_config(
 
 def open_images(parameters: Parameters, seed: int) -> tuple[ImageSet, ImageSet]:
     """Read training and test images, both drawn by the seed, standardised by the former."""
+    train, test = draw_images(parameters, seed)
+    scale = measure_scale(train)
+    return standardise(train, scale), standardise(test, scale)
+
+
+def draw_images(parameters: Parameters, seed: int) -> tuple[ImageSet, ImageSet]:
+    """Read training and test images, both drawn by the seed, with values from 0 to 1."""
     from survey_tools.mae.digits import read_digits
     from survey_tools.mae.shapes import ShapeWorld, draw_shapes
 
     if parameters["data"] == "digits":
-        train, test = read_digits("train", seed=seed), read_digits("test", seed=seed)
-    else:
-        kind = parameters["shapes"]
-        world = ShapeWorld(
-            height=kind["side"],
-            width=kind["side"],
-            channels=kind["channels"],
-            background_px=kind["background_px"],
-        )
-        n_train, n_test = kind["n"]
-        train = draw_shapes(n_train, seed=seed, world=world)
-        test = draw_shapes(n_test, seed=seed, split="test", world=world)
-    scale = measure_scale(train)
-    return standardise(train, scale), standardise(test, scale)
+        return read_digits("train", seed=seed), read_digits("test", seed=seed)
+    kind = parameters["shapes"]
+    world = ShapeWorld(
+        height=kind["side"],
+        width=kind["side"],
+        channels=kind["channels"],
+        background_px=kind["background_px"],
+    )
+    n_train, n_test = kind["n"]
+    return (
+        draw_shapes(n_train, seed=seed, world=world),
+        draw_shapes(n_test, seed=seed, split="test", world=world),
+    )
 
 
 def _run(parameters: Parameters, seed: int) -> Outcome:
@@ -203,6 +219,19 @@ def train_encoder(
     """
     from survey_tools.mae.chance import FIRST_WEIGHTS, keyed_generator
     from survey_tools.mae.encoder import Encoder
+
+    if parameters["method"] == RANDOM:
+        config = ModelConfig.from_dict(parameters["model"])
+        return Encoder(config, generator=keyed_generator(seed, FIRST_WEIGHTS)), []
+    method, history = train_method(parameters, train, seed)
+    return method.encoder, history
+
+
+def train_method(
+    parameters: Parameters, train: ImageSet, seed: int
+) -> "tuple[Method, list[HistoryRow]]":
+    """Pre-train by a method; see `train_encoder`."""
+    from survey_tools.mae.chance import FIRST_WEIGHTS, keyed_generator
     from survey_tools.mae.history import HistoryRow
     from survey_tools.mae.methods import build_method
     from survey_tools.mae.sources import MemorySource
@@ -210,14 +239,12 @@ def train_encoder(
 
     config = ModelConfig.from_dict(parameters["model"])
     generator = keyed_generator(seed, FIRST_WEIGHTS)
-    if parameters["method"] == RANDOM:
-        return Encoder(config, generator=generator), []
     recipe = replace(Recipe.from_dict(parameters["recipe"]), seed=seed)
     options = parameters["options"]
     method = build_method(parameters["method"], config, generator=generator, **options)
     history: list[HistoryRow] = []
     Trainer(method, MemorySource(images=train), recipe, options=options).run(report=history.append)
-    return method.encoder, history
+    return method, history
 
 
 def _score(
