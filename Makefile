@@ -34,6 +34,7 @@ bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/robustness.py --commands
 	$(BIN)/python benchmarks/robustness.py --engines
+	$(BIN)/python benchmarks/mae.py
 	$(PIP) install fastcluster==1.3.0
 	$(BIN)/python benchmarks/linkage.py
 
