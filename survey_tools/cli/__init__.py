@@ -12,6 +12,7 @@ from survey_tools.cli.claims import claims_command
 from survey_tools.cli.exchange import export_command, import_command
 from survey_tools.cli.harvest import harvest_command
 from survey_tools.cli.holdout import holdout_command
+from survey_tools.cli.mae import mae_app
 from survey_tools.cli.resolve import resolve_command
 from survey_tools.cli.robustness import robustness_command
 from survey_tools.cli.status import status_command
@@ -59,6 +60,7 @@ app.command("harvest", short_help="Fetch titles and abstracts from arXiv.")(harv
 app.command("resolve", short_help="Find arXiv ids by link, DOI and title.")(resolve_command)
 app.command("status", short_help="Say what a store holds and what is owed.")(status_command)
 app.command("export", short_help="Write papers to a file.")(export_command)
+app.add_typer(mae_app, short_help="Pre-train masked autoencoders, probe and time them.")
 app.add_typer(taxonomy_app, short_help="Lint a taxonomy, or compare those of several annotators.")
 
 

@@ -179,8 +179,11 @@ def train_command(
                     )
             except KeyboardInterrupt:
                 if processes.is_first and (out / "checkpoint.pt").exists():
-                    words = resume_command("--resume")
-                    typer.echo(f"interrupted; saved in {out}\nresume: {words} --resume", err=True)
+                    n, words = processes.n_ranks, resume_command("--resume")
+                    by = f" by torchrun with {n} processes" if n > 1 else ""
+                    typer.echo(
+                        f"interrupted; saved in {out}\nresume{by}: {words} --resume", err=True
+                    )
                     raise typer.Exit(EXIT_INTERRUPTED) from None
                 raise
     if rows and not is_silent:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from survey_tools.mae.counts import count_kept
-from survey_tools.mae.masking import Mask, mask_by_noise
+from survey_tools.mae.masking import EVERY, Mask, mask_by_noise
 
 __all__ = ["sample_blocks", "sample_grid"]
 
@@ -17,17 +17,27 @@ _N_TRIES = 10
 
 
 def sample_blocks(
-    n_images: int, grid: tuple[int, int], mask_ratio: float, *, generator: torch.Generator
+    n_images: int,
+    grid: tuple[int, int],
+    mask_ratio: float,
+    *,
+    generator: torch.Generator,
+    rows: slice = EVERY,
 ) -> Mask:
     """Mask rectangular blocks until the count is reached.
 
     Blocks are drawn as BEiT draws them. Its masks fall short where no block fits any more; here
-    the rest are patches that touch masked ones, at random, so that the count is exact.
+    the rest are patches that touch masked ones, at random, so that the count is exact. A
+    share of a batch costs as much as the whole: images are drawn one after another.
 
     Parameters
     ----------
+    n_images : int
+        Of the whole batch.
     grid : tuple of int
         Rows and columns of patches.
+    rows : slice
+        Images whose masks are wanted, as in `survey_tools.mae.masking.sample_uniform`.
 
     Raises
     ------
@@ -38,15 +48,15 @@ def sample_blocks(
     ----------
     .. [1] Bao et al., BEiT, arXiv:2106.08254, algorithm 1.
     """
-    rows, columns = grid
-    n_kept = count_kept(rows * columns, mask_ratio)
-    n_masked = rows * columns - n_kept
-    masks = torch.zeros(n_images, rows, columns, dtype=torch.bool)
-    for i in range(n_images):
-        while (n_left := n_masked - int(masks[i].sum())) > 0:
-            if not _add_block(masks[i], n_left, generator):
-                _add_neighbour(masks[i], generator)
-    noise = masks.flatten(1).to(generator.device, torch.uint8)  # (n_images, n_patches)
+    height, width = grid
+    n_kept = count_kept(height * width, mask_ratio)
+    n_masked = height * width - n_kept
+    masks = torch.zeros(n_images, height, width, dtype=torch.bool)
+    for mask in masks:
+        while (n_left := n_masked - int(mask.sum())) > 0:
+            if not _add_block(mask, n_left, generator):
+                _add_neighbour(mask, generator)
+    noise = masks[rows].flatten(1).to(generator.device, torch.uint8)  # (n_rows, n_patches)
     return mask_by_noise(noise, n_kept=n_kept)
 
 
@@ -88,7 +98,12 @@ def _add_neighbour(mask: Tensor, generator: torch.Generator) -> None:
 
 
 def sample_grid(
-    n_images: int, grid: tuple[int, int], mask_ratio: float, *, generator: torch.Generator
+    n_images: int,
+    grid: tuple[int, int],
+    mask_ratio: float,
+    *,
+    generator: torch.Generator,
+    rows: slice = EVERY,
 ) -> Mask:
     """Keep patches at regular distances: at 0.75, one of every two by two.
 
@@ -97,8 +112,12 @@ def sample_grid(
 
     Parameters
     ----------
+    n_images : int
+        Of the whole batch.
     grid : tuple of int
         Rows and columns of patches.
+    rows : slice
+        Images whose masks are wanted, as in `survey_tools.mae.masking.sample_uniform`.
 
     Raises
     ------
@@ -110,16 +129,16 @@ def sample_grid(
     .. [1] He et al., arXiv:2111.06377, table 1f and figure 6.
     .. [2] Bayer, An optimum method for two-level rendition of continuous-tone pictures, 1973.
     """
-    rows, columns = grid
-    n_kept = count_kept(rows * columns, mask_ratio)
-    ranks = _rank_evenly(max(rows, columns)).to(generator.device)  # (side, side)
+    height, width = grid
+    n_kept = count_kept(height * width, mask_ratio)
+    ranks = _rank_evenly(max(height, width)).to(generator.device)  # (side, side)
     offsets = torch.randint(
         len(ranks), (2, n_images, 1), generator=generator, device=generator.device
-    )
-    down = (torch.arange(rows, device=generator.device) + offsets[0]) % len(ranks)
-    across = (torch.arange(columns, device=generator.device) + offsets[1]) % len(ranks)
-    noise = ranks[down[:, :, None], across[:, None, :]]  # (n_images, rows, columns)
-    return mask_by_noise(noise.flatten(1), n_kept=n_kept)  # (n_images, n_patches)
+    )[:, rows]
+    down = (torch.arange(height, device=generator.device) + offsets[0]) % len(ranks)
+    across = (torch.arange(width, device=generator.device) + offsets[1]) % len(ranks)
+    noise = ranks[down[:, :, None], across[:, None, :]]  # (n_rows, height, width)
+    return mask_by_noise(noise.flatten(1), n_kept=n_kept)  # (n_rows, n_patches)
 
 
 def _rank_evenly(n: int) -> Tensor:

@@ -8,7 +8,9 @@ from torch import Tensor
 from survey_tools.errors import ParameterError
 from survey_tools.mae.counts import count_kept
 
-__all__ = ["Mask", "mask_by_noise", "sample_by_probability", "sample_uniform"]
+__all__ = ["EVERY", "Mask", "mask_by_noise", "sample_by_probability", "sample_uniform"]
+
+EVERY = slice(None)  # image of a batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,11 +91,24 @@ def mask_by_noise(noise: Tensor, *, n_kept: int) -> Mask:
 
 
 def sample_uniform(
-    n_images: int, n_patches: int, mask_ratio: float, *, generator: torch.Generator
+    n_images: int,
+    n_patches: int,
+    mask_ratio: float,
+    *,
+    generator: torch.Generator,
+    rows: slice = EVERY,
 ) -> Mask:
     """Mask patches at random, every set of the right size alike.
 
     The mask is drawn, and lies, on the generator's device.
+
+    Parameters
+    ----------
+    n_images : int
+        Of the whole batch.
+    rows : slice
+        Images of the batch whose masks are wanted. It is drawn for the whole batch, so that
+        processes that share one hide what a process alone would.
 
     Raises
     ------
@@ -106,7 +121,7 @@ def sample_uniform(
     """
     n_kept = count_kept(n_patches, mask_ratio)
     noise = torch.rand(n_images, n_patches, generator=generator, device=generator.device)
-    return mask_by_noise(noise, n_kept=n_kept)
+    return mask_by_noise(noise[rows], n_kept=n_kept)
 
 
 def sample_by_probability(

@@ -8,9 +8,20 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from survey_tools.errors import ParameterError
+from survey_tools.errors import ParameterError, SurveyToolsError
 
-__all__ = ["ALONE", "Processes", "choose_device", "join_processes"]
+__all__ = [
+    "ALONE",
+    "LostProcessError",
+    "Processes",
+    "choose_device",
+    "join_processes",
+    "notice_lost_process",
+]
+
+
+class LostProcessError(SurveyToolsError):
+    """Another process of the same training has ended, so that this one cannot go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,31 @@ def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
             "or start fewer processes"
         )
     return torch.device("cuda", wanted)
+
+
+@contextmanager
+def notice_lost_process(processes: Processes) -> Iterator[None]:
+    """Say in one sentence that an exchange with other processes has failed.
+
+    Gloo notices at once that a connection is closed. NCCL waits for its timeout (10 minutes),
+    unless torchrun, which ends all processes when one has ended, is quicker.
+
+    Raises
+    ------
+    LostProcessError
+        If it has; other errors pass.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # Gloo's errors have no class of their own; each names the file of Gloo that raised it
+        is_exchange = isinstance(error, distributed.DistError) or "gloo" in str(error)
+        if processes.n_ranks == 1 or not is_exchange:
+            raise
+        raise LostProcessError(
+            f"another of the {processes.n_ranks} processes of this training has ended, without "
+            "which this one cannot go on"
+        ) from None
 
 
 @contextmanager

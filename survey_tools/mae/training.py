@@ -1,5 +1,6 @@
 """The training loop: any method, any source of images, one recipe; resumed exactly."""
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from survey_tools.mae.execution import autocast, compile_blocks, hold_gradients,
 from survey_tools.mae.history import HistoryRow
 from survey_tools.mae.methods.base import Method, StepResult
 from survey_tools.mae.optimising import Schedule, build_optimiser, group_parameters, set_rate
-from survey_tools.mae.processes import ALONE, Processes
+from survey_tools.mae.processes import ALONE, LostProcessError, Processes, notice_lost_process
 from survey_tools.mae.recipe import Recipe
 from survey_tools.mae.sources import Source
 from survey_tools.mae.stopping import hold_interrupts
@@ -47,9 +48,11 @@ class DivergedError(ParameterError):
 class Trainer:
     """Trains a method by a recipe.
 
-    Batches, crops and masks depend on the recipe's seed, the step and the rank alone, so that
-    a training that was stopped goes on with the losses that it would have had; on a CPU, with as
-    many threads, to the last digit.
+    Batches, crops and masks depend on the recipe's seed and the step alone, so that a training
+    that was stopped goes on with the losses that it would have had; on a CPU, with as many
+    threads, to the last digit. Several processes share each batch, images and masks, so that they
+    train the network that one would: up to rounding, since means are summed in another order,
+    and with ``micro_batch`` times as large on the one.
 
     Parameters
     ----------
@@ -92,6 +95,7 @@ class Trainer:
         self.steps_per_epoch = self._plan.n_batches(source.n_images)
         self.schedule = Schedule.of(recipe, self.steps_per_epoch)
         self.method = method.to(self._device).train()
+        self.method.share_batches(rank=processes.rank, n_ranks=processes.n_ranks)
         self._optimiser = build_optimiser(
             group_parameters(method.named_parameters(), weight_decay=recipe.weight_decay), recipe
         )
@@ -138,6 +142,8 @@ class Trainer:
         ------
         DivergedError
             If loss, gradient or weights are not finite: the last good checkpoint is named.
+        LostProcessError
+            If another process has ended: the first writes a checkpoint of the last whole step.
         KeyboardInterrupt
             At Ctrl-C or SIGTERM, after the step at hand and a checkpoint.
         """
@@ -145,21 +151,10 @@ class Trainer:
             raise ParameterError(f"save_every={save_every}: 1 step or more is wanted")
         if self.step == 0:
             self._prepare()
-        module = self._wrap()
-        began = time.perf_counter()
         with hold_interrupts() as interrupts:
             try:
-                for images in self._batches():
-                    row, must_stop = self._take_step(module, images, checkpoint, interrupts)
-                    now = time.perf_counter()
-                    if self._processes.is_first:
-                        rate = self.recipe.batch_size / max(now - began, 1e-9)
-                        report(replace(row, images_per_s=rate))
-                    began = now
-                    if must_stop or (interrupts and self._processes.n_ranks == 1):
-                        raise KeyboardInterrupt
-                    if self.step % save_every == 0 or self.step == self.schedule.n_steps:
-                        self._save(checkpoint)
+                with notice_lost_process(self._processes):
+                    self._take_steps(report, checkpoint, save_every, interrupts)
             except KeyboardInterrupt:
                 if not self._is_stepping:
                     self._save(checkpoint)
@@ -168,11 +163,38 @@ class Trainer:
                 if error.row is not None and self._processes.is_first:
                     report(error.row)
                 raise
+            except LostProcessError as error:  # before the optimiser's step: weights are whole
+                if checkpoint is None or not self._processes.is_first or not self.step:
+                    raise
+                self._save(checkpoint)
+                where = f"step {self.step} is saved in {checkpoint}"
+                raise LostProcessError(f"{error}; {where}") from None
+
+    def _take_steps(
+        self,
+        report: Callable[[HistoryRow], None],
+        checkpoint: Path | None,
+        save_every: int,
+        interrupts: list[int],
+    ) -> None:
+        module = self._wrap()
+        began = time.perf_counter()
+        for images in self._batches():
+            row, must_stop = self._take_step(module, images, checkpoint, interrupts)
+            now = time.perf_counter()
+            if self._processes.is_first:
+                rate = self.recipe.batch_size / max(now - began, 1e-9)
+                report(replace(row, images_per_s=rate))
+            began = now
+            if must_stop or (interrupts and self._processes.n_ranks == 1):
+                raise KeyboardInterrupt
+            if self.step % save_every == 0 or self.step == self.schedule.n_steps:
+                self._save(checkpoint)
 
     def _prepare(self) -> None:
         """Let the method fit a codebook and the like, on the same images in every process."""
         n = min(_N_SAMPLE, self._source.n_images)
-        size = min(n, self._plan.batch_size)
+        size = min(n, self.recipe.batch_size)
         plan = BatchPlan(batch_size=size, is_training=True, seed=self.recipe.seed)
         images: list[Tensor] = []
         for batch in self._source.batches(plan, epoch=0, first=0):
@@ -186,7 +208,12 @@ class Trainer:
     def _wrap(self) -> nn.Module:
         if self._processes.n_ranks == 1:
             return self.method
-        return DistributedDataParallel(self.method, broadcast_buffers=False)
+        # buffers (positions, a codebook) are the same in all processes and do not change; torch
+        # has renamed the option, and warns of the old name
+        known = inspect.signature(DistributedDataParallel).parameters
+        option = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+        options: dict[str, Any] = {option: False}
+        return DistributedDataParallel(self.method, **options)
 
     def _batches(self) -> Iterator[Tensor]:
         while self.step < self.schedule.n_steps:
@@ -206,7 +233,7 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         loss, parts = self._differentiate(module, images)
         norm = self._clip()
-        loss, must_stop = self._agree(loss, interrupts)
+        loss, parts, must_stop = self._agree(loss, parts, interrupts)
         row = HistoryRow(
             step=self.step + 1,
             epoch=(self.step + 1) / self.steps_per_epoch,
@@ -227,9 +254,7 @@ class Trainer:
 
     def _differentiate(self, module: nn.Module, images: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Sum up the gradients of a batch, in parts that fit into memory."""
-        generator = keyed_generator(
-            self.recipe.seed, MASKS, self.step, self._processes.rank, device=self._device
-        )
+        generator = keyed_generator(self.recipe.seed, MASKS, self.step, device=self._device)
         pieces = images.split(self.recipe.micro_batch or len(images))  # type: ignore[no-untyped-call]
         loss = torch.zeros((), device=self._device)
         parts: dict[str, float] = {}
@@ -252,16 +277,22 @@ class Trainer:
             return nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm)
         return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
-    def _agree(self, loss: Tensor, interrupts: list[int]) -> tuple[Tensor, bool]:
-        """Return the mean loss of all processes, and whether all are to stop after this step.
+    def _agree(
+        self, loss: Tensor, parts: dict[str, float], interrupts: list[int]
+    ) -> tuple[Tensor, dict[str, float], bool]:
+        """Return means over all processes, and whether all are to stop after this step.
 
         Processes stop at the same step, or those that went on would wait for the others.
         """
-        if self._processes.n_ranks == 1:
-            return loss, False
-        both = torch.stack([loss, torch.tensor(float(bool(interrupts)), device=loss.device)])
-        distributed.all_reduce(both)
-        return both[0] / self._processes.n_ranks, bool(both[1] > 0)
+        n_ranks = self._processes.n_ranks
+        if n_ranks == 1:
+            return loss, parts, False
+        own = [float(loss), float(bool(interrupts)), *parts.values()]
+        sums = torch.tensor(own, dtype=torch.float64, device=loss.device)
+        distributed.all_reduce(sums)
+        values = (sums[2:] / n_ranks).tolist()
+        means = dict(zip(parts, values, strict=True))
+        return (sums[0] / n_ranks).to(loss.dtype), means, bool(sums[1] > 0)
 
     def _save(self, path: Path | None) -> None:
         """Write a checkpoint, unless there is one of this step or another process writes it."""

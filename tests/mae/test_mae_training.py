@@ -1,11 +1,8 @@
 """The training loop: what a step does, parts of batches, NaN, interrupts, several processes."""
 
-import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -260,47 +257,6 @@ def test_unknown_devices_are_refused(name: str) -> None:
     """Allowed are four forms."""
     with pytest.raises(ParameterError, match="cpu, cuda, cuda:NUMBER or auto is wanted"):
         choose_device(name)
-
-
-PROGRAM = """
-import json, sys
-sys.path.insert(0, {folder!r})
-from small_training import make_recipe, make_trainer, train, losses, weights_of
-from survey_tools.mae.processes import join_processes
-with join_processes("cpu") as processes:
-    trainer = make_trainer(make_recipe(length=4), processes=processes)
-    rows = train(trainer)
-    total = float(weights_of(trainer).double().sum())
-    print(json.dumps([processes.rank, losses(rows), total]), flush=True)
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
-    """By torchrun and Gloo: equal weights on both; the loss is the mean over both halves."""
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM.format(folder=str(Path(__file__).parent)), encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*command, str(program)], capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
-    (_, first, sum_0), (_, second, sum_1) = sorted(json.loads(line) for line in lines)
-    assert second == []  # the first process alone reports
-    assert sum_0 == sum_1
-    plans = [
-        BatchPlan(batch_size=2, is_training=True, seed=0, rank=rank, n_ranks=2) for rank in (0, 1)
-    ]
-    method = make_method()
-    halves = []
-    for rank, plan in enumerate(plans):
-        batch = next(make_source().batches(plan, epoch=0, first=0))
-        generator = keyed_generator(0, MASKS, 0, rank)
-        images = torch.from_numpy(batch.images)
-        halves.append(method.compute_loss(images, generator=generator).loss.item())
-    assert first[0] == pytest.approx(sum(halves) / 2, rel=1e-6)
 
 
 @pytest.mark.slow

@@ -90,6 +90,22 @@ class Method(nn.Module, abc.ABC):
         self.sampling: Sampling = sampling
         self.loss_on: LossOn = loss_on
         self.encoder = Encoder(config, generator=generator)
+        self._rank, self._n_ranks = 0, 1
+
+    def share_batches(self, *, rank: int, n_ranks: int) -> None:
+        """Take the masks of every n_ranks-th image of a batch, from the rank-th on.
+
+        So processes that share a batch hide what a process alone would, and end with its weights
+        up to rounding.
+
+        Raises
+        ------
+        ParameterError
+            If the rank is not from 0 to n_ranks - 1.
+        """
+        if not 0 <= rank < n_ranks:
+            raise ParameterError(f"rank={rank} of {n_ranks} processes: they are counted from 0")
+        self._rank, self._n_ranks = rank, n_ranks
 
     def prepare(self, images: Tensor, *, generator: torch.Generator) -> None:  # noqa: ARG002
         """Fit what is fitted before training: nothing, unless a method says so.
@@ -146,19 +162,27 @@ class Method(nn.Module, abc.ABC):
     def draw_mask(self, images: Tensor, *, generator: torch.Generator) -> Mask:
         """Draw a mask at the config's ratio by the method's sampling, on the images' device.
 
+        Of a shared batch this process's part, see `share_batches`; equal generators are wanted
+        on all processes.
+
         Raises
         ------
         ParameterError
             If the images are not of the config's size.
         """
         self.check_images(images)
-        n_images, ratio, grid = len(images), self.config.mask_ratio, self.config.grid
+        n_images, ratio, grid = (
+            self._n_ranks * len(images),
+            self.config.mask_ratio,
+            self.config.grid,
+        )
+        rows, n_patches = slice(self._rank, None, self._n_ranks), self.config.n_patches
         if self.sampling == "uniform":
-            mask = sample_uniform(n_images, self.config.n_patches, ratio, generator=generator)
+            mask = sample_uniform(n_images, n_patches, ratio, generator=generator, rows=rows)
         elif self.sampling == "block":
-            mask = sample_blocks(n_images, grid, ratio, generator=generator)
+            mask = sample_blocks(n_images, grid, ratio, generator=generator, rows=rows)
         else:
-            mask = sample_grid(n_images, grid, ratio, generator=generator)
+            mask = sample_grid(n_images, grid, ratio, generator=generator, rows=rows)
         return mask.to(images.device)
 
     def check_images(self, images: Tensor) -> None:
