@@ -18,7 +18,7 @@ __all__ = ["detect_collapse", "effective_rank", "relative_spread", "uniformity"]
 # Thresholds are ours, set by small runs (a ViT of width 64; features are means over patches).
 # Beside the same network with random weights, healthy encoders (MAE and latents on digits, 64 to
 # 400 steps, 12 seeds; others of digits and textured shapes, trained longer) had 0.44 to 2.4 times
-# its effective rank, 0.07 to 1.6 times its spread and 0.8 to 1.2 times its uniformity. Encoders of
+# its effective rank, 0.07 to 1.6 times its spread and 0.7 to 1.2 times its uniformity. Encoders of
 # digits ruined by 100 times the learning rate (64 to 400 steps, 12 seeds) had 0.10 to 0.40,
 # 0.001 to 0.32 and 0.34 to 0.80 times; the one above 0.35 times the rank had 0.013 times the
 # spread. Spreads overlap, ranks nearly do: no measure sees every failure; one is enough for one.
