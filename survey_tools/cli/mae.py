@@ -21,6 +21,7 @@ from survey_tools.cli.terminal import (
 
 if TYPE_CHECKING:
     from survey_tools.mae.history import HistoryRow
+    from survey_tools.mae.pictures import Pictures
     from survey_tools.mae.repeats import Repeats
     from survey_tools.mae.training_folder import TrainingPlan
 
@@ -53,7 +54,7 @@ def train_command(
             "--out",
             "-o",
             metavar="FOLDER",
-            help="Folder for config.json, checkpoint.pt, history.csv, the plot and the manifest.",
+            help="Folder for config.json, checkpoint.pt, history.csv, the plots and the manifest.",
         ),
     ],
     method: Annotated[
@@ -175,7 +176,7 @@ def train_command(
                         n_threads=threads,
                         save_every=save_every,
                         progress=show,
-                        finish=partial(_draw_history, plan),
+                        finish=partial(_draw_training, plan),
                     )
             except KeyboardInterrupt:
                 if processes.is_first and (out / "checkpoint.pt").exists():
@@ -318,10 +319,16 @@ def _require_torch() -> None:
         )
 
 
-def _draw_history(plan: "TrainingPlan", folder: Path, rows: "tuple[HistoryRow, ...]") -> None:
+def _draw_training(
+    plan: "TrainingPlan",
+    folder: Path,
+    rows: "tuple[HistoryRow, ...]",
+    pictures: "Pictures | None",
+) -> None:
     import numpy as np
 
     from survey_tools.figures.mae_history import TrainingCurves, draw_history
+    from survey_tools.figures.picture_grid import PictureRows, draw_picture_rows
     from survey_tools.figures.style import save_figure
     from survey_tools.settings import FigureSettings
 
@@ -336,6 +343,16 @@ def _draw_history(plan: "TrainingPlan", folder: Path, rows: "tuple[HistoryRow, .
     )
     settings = FigureSettings(formats=("svg", "png"))
     save_figure([draw_history(curves)], folder, "history", settings)
+    if pictures is None or plan.config.n_channels not in (1, 3):
+        return
+    shown = (pictures.original, pictures.masked, pictures.pasted)
+    own = ", with the mean and contrast of the true patches" if plan.config.norm_pix else ""
+    grid = PictureRows(
+        title=f"Test images, and what {plan.method} makes of them{own}",
+        row_names=("image", f"{plan.config.mask_ratio:.0%} masked", "reconstructed"),
+        rows=np.stack([(255.0 * images).round().astype(np.uint8) for images in shown]),
+    )
+    save_figure([draw_picture_rows(grid, settings)], folder, "reconstructions", settings)
 
 
 def _score_data(key: tuple[str, str, str], repeats: "Repeats") -> dict[str, Any]:

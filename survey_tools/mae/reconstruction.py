@@ -1,5 +1,7 @@
 """Reconstructions of test images by a method that predicts pixels, for figures."""
 
+from typing import TypeGuard
+
 import torch
 
 from survey_tools.errors import ParameterError
@@ -11,9 +13,18 @@ from survey_tools.mae.methods.simmim import SimMimMethod
 from survey_tools.mae.pictures import Pictures, compute_pictures
 from survey_tools.mae.targets import PixelTarget
 
-__all__ = ["reconstruct"]
+__all__ = ["predicts_masked_pixels", "reconstruct"]
 
 _GREY = 0.8  # of masked patches: neither the black ground of digits nor the grey one of shapes
+
+
+def predicts_masked_pixels(method: Method) -> TypeGuard[MaeMethod | SimMimMethod]:
+    """Say whether there is anything to be looked at."""
+    return (
+        isinstance(method, (MaeMethod, SimMimMethod))
+        and isinstance(method.target, PixelTarget)
+        and method.loss_on == "masked"
+    )
 
 
 @torch.no_grad()
@@ -23,7 +34,7 @@ def reconstruct(method: Method, images: ImageSet, scale: ChannelScale, *, seed: 
     Parameters
     ----------
     method : Method
-        On the CPU; left in the mode of training or testing that it came in.
+        Left in the mode of training or testing that it came in.
     images : ImageSet
         Standardised by ``scale``.
     seed : int
@@ -34,19 +45,16 @@ def reconstruct(method: Method, images: ImageSet, scale: ChannelScale, *, seed: 
     ParameterError
         If the method predicts no pixels, or not those of masked patches.
     """
-    if (
-        not isinstance(method, (MaeMethod, SimMimMethod))
-        or not isinstance(method.target, PixelTarget)
-        or method.loss_on != "masked"
-    ):
+    if not predicts_masked_pixels(method):
         raise ParameterError(
             f"{method.name} with these options predicts no masked pixels; take mae or simmim"
         )
     was_training = method.training
     method.eval()
     try:
-        batch = torch.from_numpy(images.images)
-        mask = method.draw_mask(batch, generator=keyed_generator(seed, MASKS))
+        device = method.encoder.embed.weight.device
+        batch = torch.from_numpy(images.images).to(device)
+        mask = method.draw_mask(batch, generator=keyed_generator(seed, MASKS, device=device))
         prediction = method.predict(batch, mask)  # (batch, n_masked, values)
     finally:
         method.train(was_training)

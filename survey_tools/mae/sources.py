@@ -12,13 +12,20 @@ from survey_tools.errors import DataError, ParameterError
 from survey_tools.mae.batches import Batch, BatchPlan, take_batches
 from survey_tools.mae.config import ModelConfig
 from survey_tools.mae.digits import read_digits
-from survey_tools.mae.image_set import ImageSet, Split, measure_scale, standardise
+from survey_tools.mae.image_set import (
+    ChannelScale,
+    ImageSet,
+    Split,
+    measure_scale,
+    standardise,
+)
 from survey_tools.mae.shapes import ShapeWorld, draw_shapes
 
 __all__ = [
     "DATA_SEED",
     "MemorySource",
     "Source",
+    "draw_images",
     "name_data",
     "open_images",
     "open_training",
@@ -52,9 +59,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MemorySource:
-    """Images in memory."""
+    """Images in memory.
+
+    Attributes
+    ----------
+    images : ImageSet
+    scale : ChannelScale or None
+        What they were standardised by, where that is known.
+    """
 
     images: ImageSet
+    scale: ChannelScale | None = None
 
     @property
     def n_images(self) -> int:
@@ -101,22 +116,41 @@ def open_images(data: str, split: Split, config: ModelConfig) -> ImageSet:
     ParameterError
         If the data are others, or do not fit the config.
     """
+    training = draw_images(data, "train", config)
+    chosen = training if split == "train" else draw_images(data, split, config)
+    return standardise(chosen, measure_scale(training))
+
+
+def draw_images(
+    data: str, split: Split, config: ModelConfig, *, n_images: int | None = None
+) -> ImageSet:
+    """Read or draw the images of digits or shapes, with values from 0 to 1.
+
+    Parameters
+    ----------
+    n_images : int, optional
+        The first so many, instead of all.
+
+    Raises
+    ------
+    ParameterError
+        See `open_images`.
+    """
     if data == "digits":
-        training = read_digits("train", seed=DATA_SEED)
-        chosen = training if split == "train" else read_digits(split, seed=DATA_SEED)
+        chosen = read_digits(split, seed=DATA_SEED).select(slice(0, n_images))
     elif data == "shapes":
         height, width = config.image_size
         world = ShapeWorld(height=height, width=width, channels=config.n_channels)
-        training = draw_shapes(N_SHAPES["train"], seed=DATA_SEED, world=world)
-        chosen = (
-            training
-            if split == "train"
-            else draw_shapes(N_SHAPES[split], seed=DATA_SEED, split=split, world=world)
+        chosen = draw_shapes(
+            N_SHAPES[split] if n_images is None else n_images,
+            seed=DATA_SEED,
+            split=split,
+            world=world,
         )
     else:
         raise ParameterError(f"data {data!r}: digits or shapes is wanted")
     check_shape(chosen.image_shape, config, data)
-    return standardise(chosen, measure_scale(training))
+    return chosen
 
 
 def open_training(data: str, config: ModelConfig, *, n_threads: int = 0) -> Source:
@@ -137,7 +171,9 @@ def open_training(data: str, config: ModelConfig, *, n_threads: int = 0) -> Sour
         If the images do not fit the config.
     """
     if data in ("digits", "shapes"):
-        return MemorySource(images=open_images(data, "train", config))
+        training = draw_images(data, "train", config)
+        scale = measure_scale(training)
+        return MemorySource(images=standardise(training, scale), scale=scale)
     from survey_tools.mae.folder import find_images
     from survey_tools.mae.folder_source import FolderSource
 

@@ -14,10 +14,13 @@ from survey_tools.mae.checkpoint import Checkpoint, read_checkpoint
 from survey_tools.mae.config import ModelConfig
 from survey_tools.mae.encoder import Encoder
 from survey_tools.mae.history import HistoryRow, HistoryWriter, read_history
-from survey_tools.mae.methods import build_method
+from survey_tools.mae.image_set import standardise
+from survey_tools.mae.methods import Method, build_method
+from survey_tools.mae.pictures import Pictures
 from survey_tools.mae.processes import Processes, choose_device
 from survey_tools.mae.recipe import Recipe
-from survey_tools.mae.sources import Source, open_training
+from survey_tools.mae.reconstruction import predicts_masked_pixels, reconstruct
+from survey_tools.mae.sources import Source, draw_images, open_training
 from survey_tools.mae.training import Trainer
 from survey_tools.output import MANIFEST, digest_of_file, list_files
 from survey_tools.progress import ignore_progress
@@ -28,7 +31,10 @@ logger = logging.getLogger(__name__)
 
 COMMAND = "mae train"
 _CONFIG, _CHECKPOINT, _HISTORY = "config.json", "checkpoint.pt", "history.csv"
+_N_SHOWN = 8  # test images that are reconstructed at the end
 _LIBRARIES = ("survey-tools", "torch", "numpy")
+
+Finish = Callable[[Path, tuple[HistoryRow, ...], Pictures | None], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +168,7 @@ def train_in_folder(
     n_threads: int = 0,
     save_every: int = 250,
     progress: Callable[[HistoryRow, int], None] = ignore_progress,
-    finish: Callable[[Path, tuple[HistoryRow, ...]], None] = ignore_progress,
+    finish: Finish = ignore_progress,
 ) -> tuple[HistoryRow, ...]:
     """Train by a plan; write config, checkpoint, history and manifest into a folder.
 
@@ -173,7 +179,8 @@ def train_in_folder(
     progress : callable
         Takes the row of each step and the number of all steps.
     finish : callable
-        Takes folder and history at the end, before the manifest is written: draws the plot.
+        Takes folder, history, and reconstructions of some test images where the method predicts
+        pixels and the data are ours; called at the end, before the manifest is written: draws.
 
     Returns
     -------
@@ -215,9 +222,18 @@ def train_in_folder(
         history.close()
     _name_unreadable(source)
     rows = read_history(folder.history)
-    finish(out, rows)
+    finish(out, rows, _reconstruct(trainer.method, source, plan))
     folder.write_manifest(plan, device=str(chosen), n_ranks=processes.n_ranks)
     return rows
+
+
+def _reconstruct(method: Method, source: Source, plan: TrainingPlan) -> Pictures | None:
+    """Let a trained method reconstruct the first test images of digits or shapes."""
+    scale = getattr(source, "scale", None)
+    if scale is None or not predicts_masked_pixels(method):
+        return None
+    images = draw_images(plan.recipe.data, "test", plan.config, n_images=_N_SHOWN)
+    return reconstruct(method, standardise(images, scale), scale, seed=plan.recipe.seed)
 
 
 def _name_unreadable(source: Source) -> None:

@@ -61,7 +61,7 @@ def test_train_writes_state_history_plot_and_manifest(tmp_path: Path) -> None:
     names = sorted(path.name for path in out.iterdir())
     assert names == [
         "checkpoint.pt", "config.json", "history.csv", "history.png", "history.svg",
-        "manifest.json",
+        "manifest.json", "reconstructions.png", "reconstructions.svg",
     ]  # fmt: skip
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["command"] == "mae train"
