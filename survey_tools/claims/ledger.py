@@ -207,7 +207,7 @@ def _plan(claim: Claim, request: LedgerRequest) -> _Planned:
         experiment=experiment,
         parameters=parameters,
         seeds=seeds,
-        trials=tuple(experiment.plan(parameters, request.size, seeds)),
+        trials=tuple(experiment.plan(parameters, request.size, seeds)) if seeds else (),
     )
 
 

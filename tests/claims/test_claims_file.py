@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from fake_experiments import CLAIM, read
 
+from survey_tools.claims.cache import OutcomeCache
+from survey_tools.claims.experiment import Size
 from survey_tools.claims.file import find_claims, read_claims
+from survey_tools.claims.ledger import LedgerRequest, run_ledger
 from survey_tools.claims.registry import EXPERIMENTS, find_experiment
 from survey_tools.errors import DataError, ParameterError
 
@@ -61,6 +64,16 @@ def test_the_bundled_claims_are_complete() -> None:
     assert len(file.claims) >= 15
     assert {claim.experiment.name for claim in file.claims} == set(EXPERIMENTS)
     assert all(len(claim.not_tested) > 20 for claim in file.claims)
+
+
+@pytest.mark.parametrize("size", ["quick", "full"])
+def test_the_bundled_claims_can_be_planned(tmp_path: Path, size: Size) -> None:
+    """Without time nothing is run, and every claim says why: also one of no quick seeds."""
+    request = LedgerRequest(size=size, budget_s=0.0)
+    ledger = run_ledger(read_claims(BUNDLED), OutcomeCache(tmp_path), request)
+    assert {found.verdict for found in ledger.claims} == {"not run"}
+    assert any("--full" in found.not_run for found in ledger.claims) == (size == "quick")
+    assert ledger.n_trials > 70
 
 
 def test_no_verdict_is_typed_in_the_bundled_claims() -> None:
