@@ -68,7 +68,7 @@ class Claim(_Part):
     data: Annotated[str, Field(min_length=1)]
     """Data that it is tested on."""
     seeds: SeedNumbers = SeedNumbers()
-    """How many seeds are run."""
+    """Number of seeds with --quick and with --full."""
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
     """What decides; all of them must hold."""
     requires: tuple[Rule, ...] = ()
