@@ -49,7 +49,7 @@ class SeedNumbers(_Part):
     """How many seeds are run."""
 
     quick: Annotated[int, Field(ge=0)] = 3
-    """With --quick; 0 for what a short training cannot tell, which is then not run."""
+    """With --quick; 0 where a claim takes too long for it, which is then not run."""
     full: Annotated[int, Field(ge=1)] = 8
     """With --full."""
 

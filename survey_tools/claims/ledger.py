@@ -216,7 +216,7 @@ def _sum_up(
 ) -> Findings | str:
     """Let the experiment conclude, or say why it cannot."""
     if not plan.seeds:
-        return "no quick training can tell; run it with --full"
+        return "not part of a quick run; run it with --full"
     missing = [trial for trial in plan.trials if trial not in outcomes]
     if missing:
         return _say_why(missing, len(plan.trials), reasons)

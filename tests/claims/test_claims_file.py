@@ -73,7 +73,7 @@ def test_the_bundled_claims_can_be_planned(tmp_path: Path, size: Size) -> None:
     ledger = run_ledger(read_claims(BUNDLED), OutcomeCache(tmp_path), request)
     assert {found.verdict for found in ledger.claims} == {"not run"}
     assert any("--full" in found.not_run for found in ledger.claims) == (size == "quick")
-    assert ledger.n_trials > 70
+    assert ledger.n_trials > (40 if size == "quick" else 150)
 
 
 def test_no_verdict_is_typed_in_the_bundled_claims() -> None:

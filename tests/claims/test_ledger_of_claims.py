@@ -88,7 +88,7 @@ def test_a_claim_of_no_quick_seed_needs_full(tmp_path: Path) -> None:
     (found,) = run(tmp_path, text=text).claims
     assert (found.verdict, found.not_run) == (
         "not run",
-        "no quick training can tell; run it with --full",
+        "not part of a quick run; run it with --full",
     )
     assert run(tmp_path, text=text, size="full").claims[0].verdict == "supported"
 
