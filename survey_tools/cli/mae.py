@@ -44,6 +44,15 @@ DeviceOption = Annotated[
 ThreadsOption = Annotated[
     int, typer.Option("--threads", min=0, help="Threads that read the files of a folder.")
 ]
+UnreadableOption = Annotated[
+    float,
+    typer.Option(
+        "--most-unreadable",
+        metavar="SHARE",
+        help="Share of a folder's files that may be unreadable before that is an error.",
+    ),
+]
+_MOST_UNREADABLE = 0.01
 
 
 @mae_app.command("train", short_help="Pre-train on digits, textured shapes or a folder.")
@@ -54,7 +63,8 @@ def train_command(
             "--out",
             "-o",
             metavar="FOLDER",
-            help="Folder for config.json, checkpoint.pt, history.csv, the plots and the manifest.",
+            help="Folder for config.json, checkpoint.pt, history.csv, detections.csv, the plots "
+            "and the manifest.",
         ),
     ],
     method: Annotated[
@@ -132,6 +142,7 @@ def train_command(
     ] = False,
     device: DeviceOption = "auto",
     threads: ThreadsOption = 4,
+    most_unreadable: UnreadableOption = _MOST_UNREADABLE,
     save_every: Annotated[
         int, typer.Option("--save-every", min=1, help="Steps between two checkpoints.")
     ] = 250,
@@ -148,6 +159,7 @@ def train_command(
         from survey_tools.errors import count
         from survey_tools.mae.planning import Wishes, plan_training
         from survey_tools.mae.processes import join_processes
+        from survey_tools.mae.sources import Reading
         from survey_tools.mae.training_folder import train_in_folder
 
         wishes = Wishes(
@@ -173,7 +185,7 @@ def train_command(
                         resume=resume,
                         device=device,
                         processes=processes,
-                        n_threads=threads,
+                        reading=Reading(n_threads=threads, most_unreadable=most_unreadable),
                         save_every=save_every,
                         progress=show,
                         finish=partial(_draw_training, plan),
@@ -201,8 +213,8 @@ def probe_command(
         list[Path],
         typer.Argument(
             metavar="CHECKPOINT...",
-            help="Files checkpoint.pt of trainings that differ in their seed alone; intervals are "
-            "over them.",
+            help="Folders of trainings, or their checkpoint.pt, that differ in their seed alone; "
+            "intervals are over them. Or one folder in the layout of Hugging Face's ViTMAE.",
         ),
     ],
     data: Annotated[
@@ -221,32 +233,94 @@ def probe_command(
     most_train: Annotated[
         int, typer.Option("--most-train", min=2, help="Images that probes are trained on at most.")
     ] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of folds and of few labels.")] = 0,
+    solver: Annotated[
+        str,
+        typer.Option("--solver", metavar="NAME", help="Of linear probes: scikit-learn or torch."),
+    ] = "scikit-learn",
+    tuning_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--fine-tune",
+            metavar="STEPS",
+            min=1,
+            help="Fine-tune copies of the encoders for so many steps, too; images are then held "
+            "in memory.",
+            show_default=False,
+        ),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Set tuning.FIELD or recipe.FIELD of the fine-tuning, for example "
+            "tuning.mixup=0.8.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of folds, of drawn images and of few labels.")
+    ] = 0,
     device: DeviceOption = "auto",
     threads: ThreadsOption = 4,
+    most_unreadable: UnreadableOption = _MOST_UNREADABLE,
     json_file: JsonOption = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Probe trained encoders: linear, few labels, nearest neighbours, ridge regression.
+    """Probe trained encoders: linear, few labels, nearest neighbours, ridge, fine-tuning.
 
     Test images are never trained on, neither by the encoder nor by the probes.
     """
     with one_line_errors(debug=debug), log_to_stderr(quiet=quiet):
         _require_torch()
+        from survey_tools.errors import ParameterError
         from survey_tools.mae.evaluating import ProbeSettings
+        from survey_tools.mae.planning import plan_tuning
         from survey_tools.mae.probing import probe_checkpoints
+        from survey_tools.mae.sources import Reading
 
-        settings = ProbeSettings(pooling=pooling, most_train=most_train, seed=seed)  # type: ignore[arg-type]
+        settings = ProbeSettings(
+            pooling=pooling,  # type: ignore[arg-type]
+            most_train=most_train,
+            solver=solver,  # type: ignore[arg-type]
+            seed=seed,
+        )
+        fields = parse_assignments(assignments or [])
+        if fields and tuning_steps is None:
+            raise ParameterError("--set has no meaning without --fine-tune STEPS")
+        tuning = (
+            plan_tuning("probed", n_steps=tuning_steps, seed=seed, fields=fields)
+            if tuning_steps
+            else None
+        )
         with stage_bar("probing", quiet=quiet) as show:
-            scores = probe_checkpoints(
-                checkpoints, data, settings=settings, device=device, n_threads=threads,
+            found = probe_checkpoints(
+                checkpoints,
+                data,
+                settings=settings,
+                tuning=tuning,
+                device=device,
+                reading=Reading(n_threads=threads, most_unreadable=most_unreadable),
                 progress=lambda n_done, n_all: show(n_done / n_all),
-            )  # fmt: skip
+            )
         if json_file is not None:
-            write_json(json_file, {"scores": [_score_data(*item) for item in scores.items()]})
+            write_json(
+                json_file,
+                {
+                    "checkpoints": [str(path) for path in checkpoints],
+                    "data": found.data,
+                    "n_train": found.n_train,
+                    "n_test": found.n_test,
+                    "pooling": pooling,
+                    "solver": solver,
+                    "seed": seed,
+                    "tuning": tuning.to_dict() if tuning else None,
+                    "scores": [_score_data(*item) for item in found.scores.items()],
+                },
+            )
     if not quiet:
-        for key, repeats in scores.items():
+        for key, repeats in found.scores.items():
             typer.echo(_score_line(key, repeats))
 
 
@@ -372,4 +446,4 @@ def _score_data(key: tuple[str, str, str], repeats: "Repeats") -> dict[str, Any]
 def _score_line(key: tuple[str, str, str], repeats: "Repeats") -> str:
     probe, factor, measure = key
     interval = "" if repeats.low is None else f" [{repeats.low:.3f}, {repeats.high:.3f}]"
-    return f"{factor:<12} {probe:<10} {measure:<8} {repeats.mean:.3f}{interval}"
+    return f"{factor:<12} {probe:<21} {measure:<8} {repeats.mean:.3f}{interval}"

@@ -1,5 +1,6 @@
 """What all commands share: one-line errors, log lines, progress bars, common options."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ EXIT_WRONG_DATA = 1
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_TERMINATED = 143  # 128 + SIGTERM
+
+_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -74,7 +77,10 @@ def one_line_errors(*, debug: bool) -> Iterator[None]:
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
-    """Read ``--set name=value``; values are YAML, so numbers, lists and null work."""
+    """Read ``--set name=value``; values are YAML, so numbers, lists and null work.
+
+    So does 1e-3, which is text in YAML 1.1 for want of a point.
+    """
     if not assignments:
         return {}
     from survey_tools.documents import parse_yaml
@@ -88,7 +94,9 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
         document = parse_yaml(
             f"value: {text}".encode(errors="surrogateescape"), source=f"--set {name}"
         )
-        parsed[name.strip()] = document.data["value"]
+        value = document.data["value"]
+        is_number = isinstance(value, str) and _EXPONENT.fullmatch(value)
+        parsed[name.strip()] = float(value) if is_number else value
     return parsed
 
 

@@ -82,11 +82,12 @@ class BatchPlan:
         if not self.is_training:
             return -(-len(self.order(n_images, epoch=0)) // self.batch_size)
         if self.batch_size * self.n_ranks > n_images:
-            on_all = f" on each of {self.n_ranks} processes" if self.n_ranks > 1 else ""
+            on_all = f" on {self.n_ranks} processes" if self.n_ranks > 1 else ""
+            most = n_images // self.n_ranks * self.n_ranks
             raise ParameterError(
-                f"a batch of {count(self.batch_size, 'image')}{on_all} is larger than the data "
-                f"({count(n_images, 'image')}); use a batch of {n_images // self.n_ranks} or "
-                "less, or more data"
+                f"a batch of {count(self.batch_size * self.n_ranks, 'image')}{on_all} is larger "
+                f"than the data ({count(n_images, 'image')}); use a batch of {most} or less, or "
+                "more data"
             )
         return n_images // self.n_ranks // self.batch_size
 

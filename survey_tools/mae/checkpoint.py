@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -14,11 +14,18 @@ from survey_tools.errors import DataError, OutputError, SurveyToolsError
 from survey_tools.mae.config import ModelConfig, describe_difference
 from survey_tools.mae.recipe import Recipe, describe_recipe_difference
 
-__all__ = ["Checkpoint", "check_same", "has_only_finite", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "DAMAGES",
+    "Checkpoint",
+    "check_same",
+    "has_only_finite",
+    "list_differences",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
-_FORMAT = 1
-# What torch's reader raises at files that are cut off, damaged or of other kinds
-_DAMAGES = (
+_FORMAT = 2
+DAMAGES = (
     OSError,
     RuntimeError,
     ValueError,
@@ -30,6 +37,7 @@ _DAMAGES = (
     struct.error,
     pickle.UnpicklingError,
 )
+"""What torch's reader raises at files that are cut off, damaged or of other kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,8 +54,10 @@ class Checkpoint:
         The method was built with, as plain data.
     config : ModelConfig
     recipe : Recipe
+    images : str
+        Digest of what was trained on.
     n_ranks : int
-        Processes of the training; each draws masks of its own.
+        Processes of the training.
     step : int
         Steps done.
     weights, optimiser : mapping
@@ -58,6 +68,7 @@ class Checkpoint:
     options: Mapping[str, Any]
     config: ModelConfig
     recipe: Recipe
+    images: str
     n_ranks: int
     step: int
     weights: Mapping[str, Any]
@@ -87,6 +98,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "options": dict(checkpoint.options),
         "config": checkpoint.config.to_dict(),
         "recipe": checkpoint.recipe.to_dict(),
+        "images": checkpoint.images,
         "n_ranks": checkpoint.n_ranks,
         "step": checkpoint.step,
         "weights": dict(checkpoint.weights),
@@ -117,7 +129,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except _DAMAGES as error:
+    except DAMAGES as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path}: is no checkpoint, or damaged ({reason[:80]})") from None
     if not isinstance(data, dict) or data.get("format") != _FORMAT:
@@ -128,6 +140,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             options=data["options"],
             config=ModelConfig.from_dict(data["config"]),
             recipe=Recipe.from_dict(data["recipe"]),
+            images=data["images"],
             n_ranks=data["n_ranks"],
             step=data["step"],
             weights=data["weights"],
@@ -135,6 +148,37 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     except (KeyError, TypeError, SurveyToolsError) as error:
         raise DataError(f"{path}: is no whole checkpoint ({error})") from None
+
+
+class _Asked(Protocol):
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+    @property
+    def config(self) -> ModelConfig: ...
+
+    @property
+    def recipe(self) -> Recipe: ...
+
+
+def list_differences(a: _Asked, b: _Asked, *further: str) -> list[str]:
+    """List the fields in which two trainings differ: method, options, config, recipe and further.
+
+    Returns
+    -------
+    list of str
+        Such as "batch_size: 64 and 32"; empty if there are none.
+    """
+    differing = [
+        f"{name}: {getattr(a, name)!r} and {getattr(b, name)!r}"
+        for name in ("method", "options", *further)
+        if getattr(a, name) != getattr(b, name)
+    ]
+    texts = describe_difference(a.config, b.config), describe_recipe_difference(a.recipe, b.recipe)
+    return differing + [text for text in texts if text]
 
 
 def check_same(found: Checkpoint, asked: Checkpoint, *, path: Path) -> None:
@@ -148,18 +192,14 @@ def check_same(found: Checkpoint, asked: Checkpoint, *, path: Path) -> None:
     Raises
     ------
     DataError
-        If method, options, config, recipe or processes differ, naming the fields.
+        If method, options, config, recipe, images or processes differ, naming the fields.
     """
-    differing = [
-        f"{name}: {getattr(found, name)!r} and {getattr(asked, name)!r}"
-        for name in ("method", "options", "n_ranks")
-        if getattr(found, name) != getattr(asked, name)
-    ]
-    for text in (
-        describe_difference(found.config, asked.config),
-        describe_recipe_difference(found.recipe, asked.recipe),
-    ):
-        differing += [text] if text else []
+    differing = list_differences(found, asked, "n_ranks")
+    if found.images != asked.images and not differing:
+        raise DataError(
+            f"{path}: was trained on other images than there are now under the same name; bring "
+            "them back, or train anew in another folder"
+        )
     if differing:
         raise DataError(
             f"{path}: is of another training; the checkpoint's and what is asked differ in "

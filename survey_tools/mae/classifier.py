@@ -52,7 +52,8 @@ class Classifier(nn.Module):
         self.encoder = copy.deepcopy(encoder)
         self.pooling = tuning.pooling
         is_frozen = tuning.trained == "head"
-        self.encoder.requires_grad_(not is_frozen)
+        if is_frozen:
+            self.encoder.requires_grad_(False)
         self.norm = nn.BatchNorm1d(width, affine=False) if is_frozen else nn.Identity()
         self.head = make_linear(width, n_classes)
         nn.init.trunc_normal_(self.head.weight, std=TOKEN_STD, generator=generator)

@@ -133,7 +133,9 @@ def uniformity(features: NDArray[np.floating], *, t: float = 2.0) -> float:
     if len(features) < 2:
         raise DataError("uniformity is of pairs; features of a single image arrived")
     wide = features.astype(np.float64)
-    unit = _unit_length(wide - wide.mean(axis=0))
+    centred = wide - wide.mean(axis=0)
+    rounding = np.finfo(features.dtype).eps * max(features.shape) * np.abs(wide).max()
+    unit = _unit_length(np.where(np.abs(centred) > rounding, centred, 0.0))
     if len(unit) > _MOST_PAIRED:
         unit = unit[np.linspace(0, len(unit) - 1, _MOST_PAIRED).round().astype(np.intp)]
     squares = (unit**2).sum(axis=1)

@@ -38,6 +38,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # by EXIF orientation
+_MOST_OF_16_BITS = 65535
 # What Pillow raises at files that are cut off, damaged, or no images
 _DAMAGES = (
     OSError,
@@ -62,7 +63,8 @@ class UnreadableImage(DataError):  # noqa: N818  (it is skipped as often as it i
 def read_image(path: Path) -> Image.Image:
     """Read an image file as red, green and blue, upright.
 
-    Grey, palette and CMYK images are converted; the high byte of 16-bit grey ones is kept;
+    Grey, palette and CMYK images are converted; the high byte of 16-bit grey ones is kept, while
+    grey values of unknown range (32 bits, or fractions) cannot be read;
     transparency is ignored. A camera's EXIF orientation is obeyed, unlike in torchvision's
     folders; one that is damaged is ignored.
 
@@ -83,8 +85,13 @@ def read_image(path: Path) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode.startswith("I"):  # "I" are 32 bits, in which older Pillows give 16-bit PNG
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > _MOST_OF_16_BITS:
+            raise ValueError("grey values of more than 16 bits")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("grey values that are fractions")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # as Pillow asks, else it warns
     return image.convert("RGB")

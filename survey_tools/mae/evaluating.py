@@ -2,23 +2,37 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from survey_tools.errors import ParameterError
-from survey_tools.mae.encoder import Encoder
-from survey_tools.mae.features import Pooling, extract_features
-from survey_tools.mae.few_labels import score_few_labels
-from survey_tools.mae.image_set import ImageSet
+from survey_tools.mae.features import Pooling
+from survey_tools.mae.few_labels import draw_at_most, score_few_labels
+from survey_tools.mae.image_set import Factors
 from survey_tools.mae.knn import score_neighbours
 from survey_tools.mae.probe_data import ProbeData
-from survey_tools.mae.probes import score_linear
+from survey_tools.mae.probes import Fit, fit_by_sklearn, score_linear
 from survey_tools.mae.repeats import Repeats, summarise_repeats
 from survey_tools.mae.ridge import score_ridge
-from survey_tools.progress import CountProgress, ignore_progress
 
-__all__ = ["ProbeScore", "ProbeSettings", "evaluate_encoder", "evaluate_features", "summarise"]
+__all__ = [
+    "SOLVERS",
+    "ProbeScore",
+    "ProbeSettings",
+    "Solver",
+    "draw_rows",
+    "evaluate_features",
+    "summarise",
+]
+
+Solver = Literal["scikit-learn", "torch"]
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
+"""Of the linear probe; they agree, and the second runs on GPUs too."""
+
+
+_ROWS = 1  # part of the key of the drawn images, which folds lack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +50,9 @@ class ProbeSettings:
     n_neighbours : int
         Of the k-NN probe; fewer if there are fewer images.
     most_train : int
-        Images that probes are trained on at most, the first of the data.
+        Images that probes are trained on at most, drawn from all classes as evenly as they allow.
+    solver : {"scikit-learn", "torch"}
+        Of the linear probes.
     seed : int
         Of folds and draws.
     """
@@ -47,6 +63,7 @@ class ProbeSettings:
     n_draws: int = 5
     n_neighbours: int = 20
     most_train: int = 10_000
+    solver: Solver = "scikit-learn"
     seed: int = 0
 
 
@@ -56,7 +73,7 @@ class ProbeScore:
 
     Attributes
     ----------
-    probe : {"linear", "few labels", "k-NN", "ridge"}
+    probe : {"linear", "few labels", "k-NN", "ridge", "fine-tune", "fine-tune, few labels"}
     factor : str
         What is told: a class by name, or for ridge a quantity.
     measure : {"accuracy", "R2"}
@@ -70,34 +87,26 @@ class ProbeScore:
     value: float
 
 
-def evaluate_encoder(
-    encoder: Encoder,
-    train: ImageSet,
-    test: ImageSet,
-    *,
-    settings: ProbeSettings | None = None,
-    progress: CountProgress = ignore_progress,
-) -> tuple[ProbeScore, ...]:
-    """Extract features of an encoder and run all probes on them; see `evaluate_features`."""
-    settings = settings or ProbeSettings()
-    train = train.select(slice(0, settings.most_train))
-    features = [
-        extract_features(encoder, images.images, pooling=settings.pooling)
-        for images in (train, test)
-    ]
-    return evaluate_features(
-        features[0], train, features[1], test, settings=settings, progress=progress
-    )
+def draw_rows(factors: Factors, settings: ProbeSettings) -> NDArray[np.intp]:
+    """Draw the training images that probes are trained on, by their first factor with classes.
+
+    Returns
+    -------
+    ndarray of int, shape (n_drawn,)
+        Their rows, rising.
+    """
+    known = (*factors.labels.values(), *factors.quantities.values())
+    labels = next(iter(factors.labels.values()), np.zeros(len(known[0]), dtype=np.intp))
+    return draw_at_most(labels, settings.most_train, np.random.default_rng([settings.seed, _ROWS]))
 
 
 def evaluate_features(
     train_features: NDArray[np.floating],
-    train: ImageSet,
+    train: Factors,
     test_features: NDArray[np.floating],
-    test: ImageSet,
+    test: Factors,
     *,
     settings: ProbeSettings | None = None,
-    progress: CountProgress = ignore_progress,
 ) -> tuple[ProbeScore, ...]:
     """Run all probes on features: of an encoder, or pixels laid flat.
 
@@ -109,8 +118,8 @@ def evaluate_features(
     ----------
     train_features, test_features : ndarray of float, shape (n_images, dim)
         In the order of the images.
-    progress : callable
-        Takes factors done and all factors.
+    train, test : Factors
+        What is known of them.
 
     Raises
     ------
@@ -122,13 +131,13 @@ def evaluate_features(
     settings = settings or ProbeSettings()
     factors = settings.factors or (*train.labels, *train.quantities)
     scores: list[ProbeScore] = []
-    for i, factor in enumerate(factors):
+    for factor in factors:
         if factor in train.labels:
             data = ProbeData(
                 train=train_features,
-                train_labels=train.labels_of(factor),
+                train_labels=train.labels[factor],
                 test=test_features,
-                test_labels=test.labels_of(factor),
+                test_labels=test.labels[factor],
             )
             scores += _score_classes(data, factor, settings)
         elif factor in train.quantities:
@@ -139,14 +148,14 @@ def evaluate_features(
         else:
             known = ", ".join((*train.labels, *train.quantities))
             raise ParameterError(f"{train.name} has no factor {factor!r}; there are: {known}")
-        progress(i + 1, len(factors))
     return tuple(scores)
 
 
 def _score_classes(data: ProbeData, factor: str, settings: ProbeSettings) -> list[ProbeScore]:
     n_neighbours = min(settings.n_neighbours, len(data.train))
+    fit = _find_solver(settings.solver)
     found = {
-        "linear": score_linear(data, seed=settings.seed).accuracy,
+        "linear": score_linear(data, seed=settings.seed, fit=fit).accuracy,
         "k-NN": score_neighbours(data, n_neighbours=n_neighbours).accuracy,
     }
     if int(np.bincount(data.train_codes).min()) >= settings.n_per_class:
@@ -155,6 +164,7 @@ def _score_classes(data: ProbeData, factor: str, settings: ProbeSettings) -> lis
             n_per_class=settings.n_per_class,
             n_draws=settings.n_draws,
             seed=settings.seed,
+            score=lambda drawn, seed: score_linear(drawn, seed=seed, fit=fit).accuracy,
         )
         found["few labels"] = few.mean
     return [
@@ -162,6 +172,16 @@ def _score_classes(data: ProbeData, factor: str, settings: ProbeSettings) -> lis
         for probe in ("linear", "few labels", "k-NN")
         if probe in found
     ]
+
+
+def _find_solver(name: str) -> Fit:
+    if name not in SOLVERS:
+        raise ParameterError(f"solver={name!r}: one of {', '.join(SOLVERS)} is wanted")
+    if name == "scikit-learn":
+        return fit_by_sklearn
+    from survey_tools.mae.torch_probe import fit_by_torch
+
+    return fit_by_torch
 
 
 def summarise(
@@ -172,7 +192,7 @@ def summarise(
     Parameters
     ----------
     runs : sequence
-        The scores of each encoder, by `evaluate_encoder` with the same settings.
+        The scores of each encoder, by `evaluate_features` with the same settings.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from survey_tools.mae.probe_data import ProbeData
 from survey_tools.mae.probes import score_linear
 from survey_tools.mae.repeats import Repeats, summarise_repeats
 
-__all__ = ["draw_few", "score_few_labels"]
+__all__ = ["draw_at_most", "draw_few", "score_few_labels"]
 
 Score = Callable[[ProbeData, int], float]
 """Called as ``score(data, seed)``; returns an accuracy."""
@@ -39,6 +39,31 @@ def draw_few(
             )
         drawn.append(rng.choice(members, n_per_class, replace=False))
     return np.sort(np.concatenate(drawn))
+
+
+def draw_at_most(
+    labels: NDArray[np.integer], n_most: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Draw some images without replacement, from all classes as evenly as they allow.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_images,)
+    n_most : int
+        Images that are drawn; all, if there are no more.
+
+    Returns
+    -------
+    ndarray of int, shape (min(n_images, n_most),)
+        Their rows, rising.
+    """
+    if len(labels) <= n_most:
+        return np.arange(len(labels))
+    drawn = rng.permutation(len(labels))
+    by_class = drawn[np.argsort(labels[drawn], kind="stable")]
+    _, firsts, sizes = np.unique(labels[by_class], return_index=True, return_counts=True)
+    turns = np.arange(len(labels)) - np.repeat(firsts, sizes)  # 0 for the first of each class
+    return np.sort(by_class[np.argsort(turns, kind="stable")][:n_most])
 
 
 def score_few_labels(

@@ -87,7 +87,7 @@ def fine_tune(
     ParameterError
         If a batch is larger than the training data.
     DivergedError
-        If the loss is not finite.
+        If the loss is not finite, of training or of the test.
 
     References
     ----------
@@ -95,6 +95,8 @@ def fine_tune(
     """
     n_classes = _count_classes(train, test)
     recipe, device = tuning.recipe, torch.device(device)
+    if tuning.trained == "head" and min(recipe.micro_batch or 2, recipe.batch_size) < 2:
+        raise ParameterError("a head alone is trained on 2 images at once or more (batch norm)")
     plan = BatchPlan(batch_size=recipe.batch_size, is_training=True, seed=recipe.seed)
     schedule = Schedule.of(recipe, plan.n_batches(len(train.images)))
     head = keyed_generator(recipe.seed, FIRST_WEIGHTS)
@@ -123,16 +125,15 @@ def fine_tune(
         optimiser.zero_grad(set_to_none=True)
         loss = _differentiate(network, images, targets, tuning, step)
         if not np.isfinite(loss):
-            raise DivergedError(
-                f"the loss of fine-tuning is not finite at step {step + 1} of {schedule.n_steps}; "
-                "take a smaller base_rate or set clip_norm"
-            )
+            raise _diverged(f"at step {step + 1} of {schedule.n_steps}")
         if recipe.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
         optimiser.step()
         losses.append(loss)
         progress(step + 1, schedule.n_steps)
     accuracy, log_loss = _test(network, test, device)
+    if not np.isfinite(log_loss):
+        raise _diverged(f"after {schedule.n_steps} steps")
     return TuningScore(accuracy=accuracy, log_loss=log_loss, losses=tuple(losses))
 
 
@@ -180,6 +181,12 @@ def fine_tune_few(
     return summarise_repeats(accuracies, confidence=confidence)
 
 
+def _diverged(when: str) -> DivergedError:
+    return DivergedError(
+        f"the loss of fine-tuning is not finite {when}; take a smaller base_rate or set clip_norm"
+    )
+
+
 def _count_classes(train: LabelledArrays, test: LabelledArrays) -> int:
     for part, name in ((train, "training"), (test, "test")):
         if not len(part.images) or part.labels.shape != (len(part.images),):
@@ -217,12 +224,14 @@ def _differentiate(
     network.train()
     if tuning.trained == "head":
         network.encoder.eval()
-    size, total = recipe.micro_batch or len(images), 0.0
+    # parts of nearly one size: the batch norm of a head alone needs two images or more in each
+    n_parts, total = -(-len(images) // (recipe.micro_batch or len(images))), 0.0
     devices = [images.device] if images.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(keyed_generator(recipe.seed, MASKS, step).initial_seed())
-        for first in range(0, len(images), size):
-            part, wanted = images[first : first + size], targets[first : first + size]
+        for part, wanted in zip(
+            images.tensor_split(n_parts), targets.tensor_split(n_parts), strict=True
+        ):
             with autocast(recipe, images.device):
                 scores = network(part)  # (n, n_classes)
             loss = functional.cross_entropy(scores.float(), wanted) * len(part) / len(images)

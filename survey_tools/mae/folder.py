@@ -1,7 +1,7 @@
 """A folder of classes on disk, in the layout of ImageNet-1K: ``train/<class>/<image>``."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,12 @@ class ImageFolder:
     def n_images(self) -> int:
         """Number of images."""
         return len(self.paths)
+
+    def select(self, rows: NDArray[np.intp]) -> "ImageFolder":
+        """Return some of the images, with all classes."""
+        return replace(
+            self, paths=tuple(self.paths[row] for row in rows.tolist()), labels=self.labels[rows]
+        )
 
 
 def find_images(

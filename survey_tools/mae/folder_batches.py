@@ -24,7 +24,10 @@ from survey_tools.mae.crops import (
 )
 from survey_tools.mae.folder import ImageFolder
 
-__all__ = ["FolderReader"]
+__all__ = ["MOST_UNREADABLE", "FolderReader"]
+
+MOST_UNREADABLE = 0.01
+"""Share of a folder's files that may be unreadable unless another is given."""
 
 _N_AHEAD = 2  # batches that are read while one is used
 _CROPPING = 1  # part of the key of an image's crop, which an epoch's order lacks
@@ -50,7 +53,7 @@ class FolderReader:
     folder: ImageFolder
     size: tuple[int, int]
     n_threads: int = 0
-    most_unreadable: float = 0.01
+    most_unreadable: float = MOST_UNREADABLE
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -163,5 +166,5 @@ class FolderReader:
             raise DataError(
                 f"{self.folder.root}: {n} of {n_all} images cannot be read, more than the allowed "
                 f"{self.most_unreadable:.1%}: {abbreviate(self.unreadable)}; mend or remove them, "
-                "or raise most_unreadable"
+                "or allow more by --most-unreadable"
             ) from error

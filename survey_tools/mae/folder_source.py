@@ -1,11 +1,12 @@
 """A folder of images as a source for training, and which of its files could not be read."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from survey_tools.mae.batches import Batch, BatchPlan
 from survey_tools.mae.folder import ImageFolder
-from survey_tools.mae.folder_batches import FolderReader
+from survey_tools.mae.folder_batches import MOST_UNREADABLE, FolderReader
 
 __all__ = ["FolderSource"]
 
@@ -18,10 +19,19 @@ class FolderSource:
 
     @classmethod
     def of(
-        cls, folder: ImageFolder, size: tuple[int, int], *, n_threads: int = 0
+        cls,
+        folder: ImageFolder,
+        size: tuple[int, int],
+        *,
+        n_threads: int = 0,
+        most_unreadable: float = MOST_UNREADABLE,
     ) -> "FolderSource":
         """Read a folder's images at a size (height and width, in pixels)."""
-        return cls(reader=FolderReader(folder=folder, size=size, n_threads=n_threads))
+        return cls(
+            reader=FolderReader(
+                folder=folder, size=size, n_threads=n_threads, most_unreadable=most_unreadable
+            )
+        )
 
     @property
     def n_images(self) -> int:
@@ -37,6 +47,12 @@ class FolderSource:
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
         return (3, *self.reader.size)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the files' names, which decide what an epoch's order is of."""
+        names = "\0".join(self.reader.folder.paths)
+        return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()
 
     def batches(self, plan: BatchPlan, *, epoch: int, first: int) -> Iterator[Batch]:
         """Yield the batches of an epoch from batch ``first`` on."""

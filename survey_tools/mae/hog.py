@@ -155,7 +155,9 @@ def _measure_gradients(grey: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
     padded = functional.pad(grey, (1, 1, 1, 1), mode="reflect")  # (batch, c, height + 2, width + 2)
     across = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
     down = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
-    angle = torch.atan2(down, across)  # rad, -pi to pi
+    is_below = (down < 0) | ((down == 0) & (across < 0))
+    sign = torch.where(is_below, -1.0, 1.0)  # a gradient and its opposite round alike
+    angle = torch.atan2(sign * down, sign * across)  # rad, 0 to pi
     place = (angle * (n_bins / math.pi)).floor().long() % n_bins
     return torch.hypot(across, down), place
 

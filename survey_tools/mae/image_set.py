@@ -9,12 +9,47 @@ from numpy.typing import NDArray
 
 from survey_tools.errors import DataError, ParameterError
 
-__all__ = ["SPLITS", "ChannelScale", "ImageSet", "Split", "measure_scale", "standardise"]
+__all__ = [
+    "SPLITS",
+    "ChannelScale",
+    "Factors",
+    "ImageSet",
+    "Split",
+    "measure_scale",
+    "standardise",
+]
 
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
 _LEAST_SPREAD = 1e-6  # a channel that hardly varies is centred and left so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Factors:
+    """What is known of images, in their order, without the images.
+
+    Attributes
+    ----------
+    name : str
+        As messages name the images.
+    labels : mapping of str to ndarray of int, shape (n_images,)
+        Class of each image, by the name of the factor; from 0.
+    quantities : mapping of str to ndarray of float64, shape (n_images,)
+        Continuous factors, by name.
+    """
+
+    name: str
+    labels: Mapping[str, NDArray[np.intp]]
+    quantities: Mapping[str, NDArray[np.float64]]
+
+    def select(self, rows: NDArray[np.intp]) -> "Factors":
+        """Return those of some images."""
+        return replace(
+            self,
+            labels={factor: values[rows] for factor, values in self.labels.items()},
+            quantities={factor: values[rows] for factor, values in self.quantities.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,6 +109,11 @@ class ImageSet:
         """Channels, height and width."""
         _, channels, height, width = self.images.shape
         return channels, height, width
+
+    @property
+    def factors(self) -> Factors:
+        """What is known of the images, without them."""
+        return Factors(name=self.name, labels=self.labels, quantities=self.quantities)
 
     def labels_of(self, factor: str) -> NDArray[np.intp]:
         """Return the class of each image by one factor, shape (n_images,).

@@ -84,8 +84,9 @@ def detect_low_loss(masked_loss: float, targets: NDArray[np.floating]) -> Detect
     Raises
     ------
     ParameterError
-        See `neighbour_loss`.
+        If the loss is not finite, or see `neighbour_loss`.
     """
+    _check_loss(masked_loss)
     variance = target_variance(targets)
     by_neighbours = neighbour_loss(targets)
     threshold = min(_SHARE_OF_NEIGHBOURS * by_neighbours, _SHARE_OF_VARIANCE * variance)
@@ -121,8 +122,23 @@ def detect_loss_at_variance(masked_loss: float, targets: NDArray[np.floating]) -
     ----------
     masked_loss, targets
         See `detect_low_loss`.
+
+    Raises
+    ------
+    ParameterError
+        If the loss is not finite, or the targets are not as there.
     """
+    _check_loss(masked_loss)
     variance = target_variance(targets)
+    if not variance > 0.0:
+        return Detection(
+            detector="masked loss beside variance",
+            value=masked_loss,
+            threshold=0.0,
+            fails_if="above",
+            is_failure=False,
+            verdict="Cannot be told: all targets are the same.",
+        )
     return detect_above(
         "masked loss beside variance",
         masked_loss,
@@ -130,6 +146,11 @@ def detect_loss_at_variance(masked_loss: float, targets: NDArray[np.floating]) -
         failure=f"Nothing is learnt but the mean patch: the targets' variance is {variance:.4g}",
         healthy=f"More is learnt than the mean patch: the targets' variance is {variance:.4g}",
     )
+
+
+def _check_loss(masked_loss: float) -> None:
+    if not np.isfinite(masked_loss):
+        raise ParameterError(f"a masked loss of {masked_loss} says nothing; a number is wanted")
 
 
 def _check(targets: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -75,6 +75,11 @@ def compute_pictures(
             f"nor the {mask.n_patches} patches of {len(images)} images"
         )
     patches = patchify(images.float(), config.patch_size)  # (batch, n_patches, values)
+    if prediction.shape[2] != patches.shape[2]:
+        raise ParameterError(
+            f"predictions of {prediction.shape[2]} values a patch are no pixels, of which there "
+            f"are {patches.shape[2]}"
+        )
     guess = prediction.float()
     if guess.shape[1] == mask.n_patches:
         guess = take(guess, mask.masked)  # (batch, n_masked, values)

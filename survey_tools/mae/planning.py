@@ -7,12 +7,13 @@ from typing import Any
 
 from survey_tools.errors import ParameterError
 from survey_tools.mae.config import ModelConfig
-from survey_tools.mae.presets import IMAGENET, PRESETS, find_preset
+from survey_tools.mae.presets import IMAGENET, PRESETS, find_preset, small_fine_tuning
 from survey_tools.mae.recipe import Recipe
 from survey_tools.mae.sources import name_data
 from survey_tools.mae.training_folder import TrainingFolder, TrainingPlan
+from survey_tools.mae.tuning_recipe import TuningRecipe
 
-__all__ = ["Wishes", "plan_training"]
+__all__ = ["Wishes", "plan_training", "plan_tuning"]
 
 _WARMUP_SHARE = 1 / 20  # as 40 epochs of 800, He et al., table 8
 
@@ -81,15 +82,7 @@ def plan_training(wishes: Wishes, *, resumed: Path | None = None) -> TrainingPla
     recipe.update({name: value for name, value in wished.items() if value is not None})
     if wishes.mask_ratio is not None:
         config["mask_ratio"] = wishes.mask_ratio
-    for name, value in wishes.fields.items():
-        part, dot, key = name.partition(".")
-        parts: dict[str, dict[str, Any]] = {"recipe": recipe, "config": config, "method": options}
-        if not dot or part not in parts:
-            raise ParameterError(
-                f"{name}: name a field as recipe.NAME, config.NAME or method.NAME, for example "
-                "recipe.clip_norm"
-            )
-        parts[part][key] = value
+    _set_fields(wishes.fields, {"recipe": recipe, "config": config, "method": options})
     if wishes.data is not None or resumed is None:
         recipe["data"] = name_data(wishes.data or recipe["data"])
     return TrainingPlan(
@@ -98,6 +91,37 @@ def plan_training(wishes: Wishes, *, resumed: Path | None = None) -> TrainingPla
         recipe=Recipe.from_dict(recipe),
         options=options,
     )
+
+
+def plan_tuning(
+    data: str, *, n_steps: int, seed: int = 0, fields: Mapping[str, Any] | None = None
+) -> TuningRecipe:
+    """Build the recipe of a fine-tuning.
+
+    Parameters
+    ----------
+    fields : mapping of str to Any, optional
+        Fields that are not the small recipe's, by "recipe.NAME" or "tuning.NAME".
+
+    Raises
+    ------
+    ParameterError
+        If a field is unknown, or its value not allowed.
+    """
+    small = small_fine_tuning(data, n_steps=n_steps, seed=seed).to_dict()
+    _set_fields(fields or {}, {"recipe": small["recipe"], "tuning": small})
+    return TuningRecipe.from_dict(small)
+
+
+def _set_fields(fields: Mapping[str, Any], parts: Mapping[str, dict[str, Any]]) -> None:
+    for name, value in fields.items():
+        part, dot, key = name.partition(".")
+        if not dot or part not in parts:
+            *most, last = (f"{known}.NAME" for known in parts)
+            raise ParameterError(
+                f"{name}: name a field as {', '.join(most)} or {last}, for example recipe.clip_norm"
+            )
+        parts[part][key] = value
 
 
 def _preset_for(data: str) -> str:

@@ -11,21 +11,18 @@ from torch.func import functional_call
 from survey_tools.errors import ParameterError
 from survey_tools.mae.blocks import take
 from survey_tools.mae.config import ModelConfig
-from survey_tools.mae.detectors import Detection
 from survey_tools.mae.history import HistoryRow
 from survey_tools.mae.image_set import ImageSet
-from survey_tools.mae.leakage import detect_gradient_leak, detect_swap_leak
 from survey_tools.mae.masking import Mask
 from survey_tools.mae.methods.base import Method
 from survey_tools.mae.methods.mae import MaeMethod
-from survey_tools.mae.methods.mask_tokens import MaskTokenMethod
 from survey_tools.mae.optimising import Schedule
-from survey_tools.mae.patches import patchify, unpatchify
+from survey_tools.mae.patches import patchify
 from survey_tools.mae.recipe import Recipe
 from survey_tools.mae.sources import MemorySource
 from survey_tools.mae.training import DivergedError, Trainer
 
-__all__ = ["LeakingMae", "Record", "Surge", "detect_leaks", "train_recorded"]
+__all__ = ["LeakingMae", "Record", "Surge", "train_recorded"]
 
 
 class LeakingMae(MaeMethod):
@@ -145,53 +142,4 @@ def train_recorded(
         losses=np.array([row.loss for row in rows]),
         gradient_norms=np.array([row.gradient_norm for row in rows]),
         has_diverged=has_diverged,
-    )
-
-
-def detect_leaks(
-    method: MaeMethod | MaskTokenMethod,
-    images: NDArray[np.float32],
-    *,
-    generator: torch.Generator,
-) -> tuple[Detection, Detection]:
-    """Try both exact tests of leakage on a method as it stands, its decoder or head included.
-
-    Parameters
-    ----------
-    method : MaeMethod or MaskTokenMethod
-        Whose loss is on masked patches.
-    images : ndarray of float32, shape (n_images, channels, height, width)
-        Two or more, standardised as for training.
-    generator : torch.Generator
-        Of the mask and of the weights of `detect_gradient_leak`; on the CPU, as the method.
-
-    Returns
-    -------
-    tuple of Detection
-        Of `detect_gradient_leak` and of `detect_swap_leak`.
-
-    Raises
-    ------
-    ParameterError
-        If the loss is not on masked patches, or a test would be none: see both.
-    """
-    if method.loss_on != "masked":
-        raise ParameterError(
-            f"loss_on={method.loss_on!r}: predictions of masked patches alone can leak; give a "
-            "method with loss_on='masked'"
-        )
-    config = method.config
-    pixels = torch.from_numpy(images)
-    mask = method.draw_mask(pixels, generator=generator)
-
-    def predict(patches: Tensor) -> Tensor:
-        found = method.predict(unpatchify(patches, config.patch_size, config.grid), mask)
-        empty = found.new_zeros(len(found), config.n_patches, found.shape[2])
-        places = mask.masked[:, :, None].expand_as(found)  # (batch, n_masked, n_values)
-        return empty.scatter(1, places, found)  # (batch, n_patches, n_values)
-
-    patches = patchify(pixels, config.patch_size)  # (batch, n_patches, values)
-    return (
-        detect_gradient_leak(predict, patches, mask.is_masked, generator=generator),
-        detect_swap_leak(predict, patches, mask.is_masked),
     )

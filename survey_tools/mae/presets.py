@@ -14,8 +14,6 @@ __all__ = [
     "PRESETS",
     "Preset",
     "find_preset",
-    "fine_tuning_preset",
-    "linear_preset",
     "small_fine_tuning",
 ]
 
@@ -110,80 +108,6 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def fine_tuning_preset(size: str) -> TuningRecipe:
-    """Return the paper's recipe for fine-tuning ViT-B, L or H on ImageNet-1K.
-
-    The authors' released code differs from the table: for ViT-B a base rate of 5e-4 with a layer
-    decay of 0.65, and drop path 0.2 for ViT-L and 0.3 for ViT-H. RandAugment (9, 0.5), which the
-    table has too, is not done here, so that an accuracy below the published one is to be
-    expected.
-
-    Parameters
-    ----------
-    size : {"base", "large", "huge"}
-
-    Raises
-    ------
-    ParameterError
-        If the paper has no recipe for the size.
-
-    References
-    ----------
-    .. [1] He et al., arXiv:2111.06377, table 9.
-    """
-    _check_size(size)
-    return TuningRecipe(
-        recipe=Recipe(
-            data=IMAGENET,
-            length=100 if size == "base" else 50,
-            warmup=5,
-            batch_size=1024,
-            base_rate=1e-3,
-            betas=(0.9, 0.999),
-            precision="bf16",
-        ),
-        layer_decay=0.75,
-        drop_path=0.2 if size == "huge" else 0.1,
-        label_smoothing=0.1,
-        mixup=0.8,
-        cutmix=1.0,
-    )
-
-
-def linear_preset(size: str) -> TuningRecipe:
-    """Return the paper's recipe for linear probing on ImageNet-1K, by LARS.
-
-    Parameters
-    ----------
-    size : {"base", "large", "huge"}
-
-    Raises
-    ------
-    ParameterError
-        If the paper has no recipe for the size.
-
-    References
-    ----------
-    .. [1] He et al., arXiv:2111.06377, table 10.
-    """
-    _check_size(size)
-    return TuningRecipe(
-        recipe=Recipe(
-            data=IMAGENET,
-            length=90 if size == "base" else 50,
-            warmup=10,
-            batch_size=16384,
-            base_rate=0.1,
-            optimiser="lars",
-            betas=(0.9, 0.0),
-            weight_decay=0.0,
-            precision="bf16",
-        ),
-        trained="head",
-        pooling="cls",
-    )
-
-
 def small_fine_tuning(data: str, *, n_steps: int, seed: int) -> TuningRecipe:
     """Return a recipe for fine-tuning on digits or shapes: the paper's without mixing.
 
@@ -203,9 +127,3 @@ def small_fine_tuning(data: str, *, n_steps: int, seed: int) -> TuningRecipe:
         layer_decay=0.75,
         label_smoothing=0.1,
     )
-
-
-def _check_size(size: str) -> None:
-    sizes = ("base", "large", "huge")
-    if size not in sizes:
-        raise ParameterError(f"size {size!r}: the paper has recipes for {', '.join(sizes)} alone")

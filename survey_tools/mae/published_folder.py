@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,18 @@ from torch import Tensor
 
 from survey_tools.documents import decode_utf8, read_bytes
 from survey_tools.errors import DataError, OutputError, ParameterError
+from survey_tools.mae.checkpoint import DAMAGES
 from survey_tools.mae.config import ModelConfig
 from survey_tools.mae.layout import check_layout, from_published, to_published
 from survey_tools.mae.model import MaskedAutoencoder
 
-__all__ = ["config_from_published", "config_to_published", "read_folder", "write_folder"]
+__all__ = [
+    "config_from_published",
+    "config_to_published",
+    "is_published",
+    "read_folder",
+    "write_folder",
+]
 
 _CONFIG, _SAFE, _PICKLED = "config.json", "model.safetensors", "pytorch_model.bin"
 _SAME = {
@@ -100,6 +106,11 @@ def config_from_published(data: Mapping[str, Any]) -> ModelConfig:
     )
     check_layout(config)
     return config
+
+
+def is_published(folder: Path) -> bool:
+    """Say whether a folder holds weights under the names that ``save_pretrained`` gives them."""
+    return any((folder / name).is_file() for name in (_SAFE, _PICKLED))
 
 
 def read_folder(folder: Path) -> MaskedAutoencoder:
@@ -189,7 +200,7 @@ def _read_weights(folder: Path) -> Mapping[str, Tensor]:
         raise DataError(f"{folder}: holds neither {_SAFE} nor {_PICKLED}")
     try:
         tensors = torch.load(pickled, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+    except DAMAGES:
         raise DataError(f"{pickled}: is no whole file of weights; fetch it again") from None
     if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()):
         raise DataError(f"{pickled}: holds something else than weights by name")

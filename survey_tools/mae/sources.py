@@ -1,14 +1,15 @@
 """Where images come from: digits, textured shapes, or a folder, by one name each."""
 
-from collections.abc import Iterator
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from survey_tools.errors import DataError, ParameterError
+from survey_tools.errors import DataError, ParameterError, abbreviate
 from survey_tools.mae.batches import Batch, BatchPlan, take_batches
 from survey_tools.mae.config import ModelConfig
 from survey_tools.mae.digits import read_digits
@@ -23,14 +24,23 @@ from survey_tools.mae.shapes import ShapeWorld, draw_shapes
 
 __all__ = [
     "DATA_SEED",
+    "READING",
     "MemorySource",
+    "Reading",
     "Source",
     "draw_images",
     "name_data",
+    "name_unreadable",
+    "open_folder",
     "open_images",
     "open_training",
-    "read_folder",
 ]
+
+if TYPE_CHECKING:
+    from survey_tools.mae.folder import ImageFolder
+    from survey_tools.mae.folder_source import FolderSource
+
+logger = logging.getLogger(__name__)
 
 DATA_SEED = 0
 """Of the split of digits and the drawing of shapes: the same images for every recipe, whatever
@@ -52,9 +62,33 @@ class Source(Protocol):
         """Channels, height and width."""
         ...
 
+    @property
+    def digest(self) -> str:
+        """Digest of what is trained on: a training goes on with the same images alone."""
+        ...
+
     def batches(self, plan: BatchPlan, *, epoch: int, first: int) -> Iterator[Batch]:
         """Yield the batches of an epoch from batch ``first`` on."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the files of a folder are read.
+
+    Attributes
+    ----------
+    n_threads : int
+        That read files; 0 reads in the thread that asks.
+    most_unreadable : float
+        Share of the files that may be unreadable before that is an error.
+    """
+
+    n_threads: int = 0
+    most_unreadable: float = 0.01
+
+
+READING = Reading()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,6 +114,11 @@ class MemorySource:
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
         return self.images.image_shape
+
+    @property
+    def digest(self) -> str:
+        """Digest of the images' values."""
+        return hashlib.sha256(np.ascontiguousarray(self.images.images).tobytes()).hexdigest()
 
     def batches(self, plan: BatchPlan, *, epoch: int, first: int) -> Iterator[Batch]:
         """Yield the batches of an epoch from batch ``first`` on."""
@@ -153,15 +192,15 @@ def draw_images(
     return chosen
 
 
-def open_training(data: str, config: ModelConfig, *, n_threads: int = 0) -> Source:
+def open_training(data: str, config: ModelConfig, *, reading: Reading = READING) -> Source:
     """Open the training images of digits, shapes or a folder in the layout of ImageNet-1K.
 
     Parameters
     ----------
     data : str
         As `name_data` returns it.
-    n_threads : int
-        That read the files of a folder.
+    reading : Reading
+        Of the files of a folder.
 
     Raises
     ------
@@ -175,37 +214,39 @@ def open_training(data: str, config: ModelConfig, *, n_threads: int = 0) -> Sour
         scale = measure_scale(training)
         return MemorySource(images=standardise(training, scale), scale=scale)
     from survey_tools.mae.folder import find_images
-    from survey_tools.mae.folder_source import FolderSource
 
-    check_shape((3, *config.image_size), config, data)
-    folder = find_images(Path(data) / "train", needs_classes=False)
-    return FolderSource.of(folder, config.image_size, n_threads=n_threads)
+    return open_folder(find_images(Path(data) / "train", needs_classes=False), config, reading)
 
 
-def read_folder(
-    data: str, split: Split, config: ModelConfig, *, n_threads: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Read all images of a part of a folder, cropped at the centre, with their classes.
+def open_folder(folder: "ImageFolder", config: ModelConfig, reading: Reading) -> "FolderSource":
+    """Open a folder's images at the size of a config.
 
-    They are held in memory: 0.6 GB for a thousand images of 224 pixels.
-
-    Returns
-    -------
-    images : ndarray of float32, shape (n_images, 3, height, width)
-    labels : ndarray of int, shape (n_images,)
-        Without those of images that cannot be read.
+    Raises
+    ------
+    ParameterError
+        If the model does not take images of three channels.
     """
-    from survey_tools.mae.folder import find_splits
     from survey_tools.mae.folder_source import FolderSource
 
-    check_shape((3, *config.image_size), config, data)
-    training, validation = find_splits(Path(data))
-    folder = training if split == "train" else validation
-    source = FolderSource.of(folder, config.image_size, n_threads=n_threads)
-    plan = BatchPlan(batch_size=256, is_training=False)
-    batches = list(source.batches(plan, epoch=0, first=0))
-    rows = np.concatenate([batch.rows for batch in batches])
-    return np.concatenate([batch.images for batch in batches]), folder.labels[rows]
+    check_shape((3, *config.image_size), config, str(folder.root))
+    return FolderSource.of(
+        folder,
+        config.image_size,
+        n_threads=reading.n_threads,
+        most_unreadable=reading.most_unreadable,
+    )
+
+
+def name_unreadable(source: Source) -> None:
+    """Warn of the files of a folder that could not be read, by name."""
+    unreadable: Mapping[str, str] = getattr(source, "unreadable", {})
+    if unreadable:
+        logger.warning(
+            "%d of %d files could not be read: %s",
+            len(unreadable),
+            source.n_images,
+            abbreviate(unreadable),
+        )
 
 
 def check_shape(arrived: tuple[int, int, int], config: ModelConfig, data: str) -> None:

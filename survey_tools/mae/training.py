@@ -102,6 +102,7 @@ class Trainer:
         if recipe.compiled:
             compile_blocks(method)
         self._is_stepping = False
+        self._images = source.digest
 
     def restore(self, checkpoint: Checkpoint, *, path: Path) -> None:
         """Go on from a checkpoint.
@@ -149,7 +150,8 @@ class Trainer:
         """
         if save_every < 1:
             raise ParameterError(f"save_every={save_every}: 1 step or more is wanted")
-        if self.step == 0:
+        self._check_together()
+        if self.step == 0 and self.method.fits_images:
             self._prepare()
         with hold_interrupts() as interrupts:
             try:
@@ -169,6 +171,19 @@ class Trainer:
                 self._save(checkpoint)
                 where = f"step {self.step} is saved in {checkpoint}"
                 raise LostProcessError(f"{error}; {where}") from None
+
+    def _check_together(self) -> None:
+        """Refuse processes that begin at different steps: not all have read the checkpoint."""
+        if self._processes.n_ranks == 1:
+            return
+        steps: list[int | None] = [None] * self._processes.n_ranks
+        with notice_lost_process(self._processes):
+            distributed.all_gather_object(steps, self.step)
+        if len(set(steps)) > 1:
+            raise ParameterError(
+                f"the processes would begin after steps {', '.join(map(str, steps))}: not all see "
+                "the checkpoint. Put the folder where every machine can read it"
+            )
 
     def _take_steps(
         self,
@@ -245,7 +260,9 @@ class Trainer:
         )
         if not torch.isfinite(loss) or not torch.isfinite(norm):
             what = "loss" if not torch.isfinite(loss) else "norm of the gradient"
-            raise self._diverged(f"the {what}", rate, checkpoint, row)
+            if checkpoint is not None and self.step and not checkpoint.exists():
+                self._save(checkpoint)  # the network is whole: the optimiser has not stepped
+            raise self._diverged(f"the {what}", self.step + 1, checkpoint, row)
         self._optimiser.step()
         self.step += 1
         self.method.after_step(progress=self.step / self.schedule.n_steps)
@@ -295,12 +312,12 @@ class Trainer:
         return (sums[0] / n_ranks).to(loss.dtype), means, bool(sums[1] > 0)
 
     def _save(self, path: Path | None) -> None:
-        """Write a checkpoint, unless there is one of this step or another process writes it."""
+        """Write a checkpoint, unless another process does."""
         if path is None or not self._processes.is_first:
             return
         checkpoint = self._checkpoint()
         if not has_only_finite(checkpoint.weights):
-            raise self._diverged("a weight", self.schedule.rate(self.step - 1), path)
+            raise self._diverged("a weight", self.step, path)
         write_checkpoint(path, checkpoint)
 
     def _checkpoint(self) -> Checkpoint:
@@ -309,6 +326,7 @@ class Trainer:
             options=self._options,
             config=self.method.config,
             recipe=self.recipe,
+            images=self._images,
             n_ranks=self._processes.n_ranks,
             step=self.step,
             weights=self.method.state_dict(),
@@ -316,12 +334,13 @@ class Trainer:
         )
 
     def _diverged(
-        self, what: str, rate: float, checkpoint: Path | None, row: HistoryRow | None = None
+        self, what: str, step: int, checkpoint: Path | None, row: HistoryRow | None = None
     ) -> DivergedError:
         has_good = checkpoint is not None and checkpoint.exists()
         good = f"the last good checkpoint is {checkpoint}" if has_good else "there is no checkpoint"
         return DivergedError(
-            f"{what} is not finite at step {self.step + 1} of {self.schedule.n_steps} (rate "
-            f"{rate:.3g}); {good}. Take a smaller base_rate, a longer warm-up, or set clip_norm",
+            f"{what} is not finite at step {step} of {self.schedule.n_steps} (rate "
+            f"{self.schedule.rate(step - 1):.3g}); {good}. In another folder, take a smaller "
+            "base_rate, a longer warm-up, or set clip_norm",
             row=row,
         )

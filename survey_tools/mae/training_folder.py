@@ -1,26 +1,37 @@
 """The folder of a training: what is asked, the state, the history, and the manifest."""
 
+import csv
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from survey_tools.errors import DataError, OutputError, ParameterError, abbreviate
+from survey_tools.mae.batches import BatchPlan
 from survey_tools.mae.chance import FIRST_WEIGHTS, keyed_generator
-from survey_tools.mae.checkpoint import Checkpoint, read_checkpoint
+from survey_tools.mae.checkpoint import Checkpoint, list_differences, read_checkpoint
 from survey_tools.mae.config import ModelConfig
+from survey_tools.mae.detectors import Detection
 from survey_tools.mae.encoder import Encoder
 from survey_tools.mae.history import HistoryRow, HistoryWriter, read_history
 from survey_tools.mae.image_set import standardise
+from survey_tools.mae.inspecting import inspect_training
 from survey_tools.mae.methods import Method, build_method
 from survey_tools.mae.pictures import Pictures
 from survey_tools.mae.processes import Processes, choose_device
 from survey_tools.mae.recipe import Recipe
 from survey_tools.mae.reconstruction import predicts_masked_pixels, reconstruct
-from survey_tools.mae.sources import Source, draw_images, open_training
+from survey_tools.mae.sources import (
+    READING,
+    Reading,
+    Source,
+    draw_images,
+    name_unreadable,
+    open_training,
+)
 from survey_tools.mae.training import Trainer
 from survey_tools.output import MANIFEST, digest_of_file, list_files
 from survey_tools.progress import ignore_progress
@@ -31,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 COMMAND = "mae train"
 _CONFIG, _CHECKPOINT, _HISTORY = "config.json", "checkpoint.pt", "history.csv"
+_DETECTIONS = "detections.csv"
+_N_INSPECTED = 256  # images that the detectors look at
 _N_SHOWN = 8  # test images that are reconstructed at the end
 _LIBRARIES = ("survey-tools", "torch", "numpy")
 
@@ -117,6 +130,21 @@ class TrainingFolder:
         except (OSError, ValueError, TypeError, AttributeError, ParameterError) as error:
             raise DataError(f"{self.path / _CONFIG}: is damaged ({error})") from None
 
+    def check_plan(self, plan: TrainingPlan) -> None:
+        """Refuse a plan other than the one of the training in this folder.
+
+        Raises
+        ------
+        DataError
+            Naming the parts that differ.
+        """
+        differing = list_differences(self.read_plan(), plan)
+        if differing:
+            raise DataError(
+                f"{self.path}: is of another training; {_CONFIG} and what is asked differ in "
+                f"{'; '.join(differing)}. Ask for the same, or train anew in another folder"
+            )
+
     def begin(self, plan: TrainingPlan) -> None:
         """Make the folder and write the plan.
 
@@ -138,6 +166,20 @@ class TrainingFolder:
             raise OutputError(
                 f"{self.path}: cannot be written ({error.strerror or error})"
             ) from None
+
+    def write_detections(self, detections: Sequence[Detection]) -> None:
+        """Write what the detectors of failure signatures say, and warn of failures."""
+        names = [field.name for field in fields(Detection)]
+        path = self.path / _DETECTIONS
+        partial = path.with_name(f".{path.name}.partial")
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(names)
+            table.writerows([getattr(found, name) for name in names] for found in detections)
+        partial.replace(path)
+        for found in detections:
+            if found.is_failure:
+                logger.warning("%s", found.verdict)
 
     def write_manifest(self, plan: TrainingPlan, *, device: str, n_ranks: int) -> None:
         """Write what another person needs to repeat the training, and digests of all files."""
@@ -165,7 +207,7 @@ def train_in_folder(
     resume: bool = False,
     device: str = "cpu",
     processes: Processes,
-    n_threads: int = 0,
+    reading: Reading = READING,
     save_every: int = 250,
     progress: Callable[[HistoryRow, int], None] = ignore_progress,
     finish: Finish = ignore_progress,
@@ -176,6 +218,8 @@ def train_in_folder(
     ----------
     resume : bool
         Go on with the training in the folder, which must be of the same plan.
+    reading : Reading
+        Of the files of a folder of images.
     progress : callable
         Takes the row of each step and the number of all steps.
     finish : callable
@@ -196,7 +240,7 @@ def train_in_folder(
     """
     folder = TrainingFolder(path=out)
     chosen = choose_device(device, processes)
-    source = open_training(plan.recipe.data, plan.config, n_threads=n_threads)
+    source = open_training(plan.recipe.data, plan.config, reading=reading)
     generator = keyed_generator(plan.recipe.seed, FIRST_WEIGHTS)
     method = build_method(plan.method, plan.config, generator=generator, **plan.options)
     trainer = Trainer(
@@ -204,10 +248,15 @@ def train_in_folder(
     )
     if resume and folder.checkpoint.exists():
         trainer.restore(read_checkpoint(folder.checkpoint), path=folder.checkpoint)
-    elif not resume and processes.is_first:
+    elif resume:
+        folder.check_plan(plan)
+    elif processes.is_first:
         folder.begin(plan)
     if not processes.is_first:
-        trainer.run()
+        try:
+            trainer.run()
+        finally:
+            name_unreadable(source)
         return ()
     n_steps = trainer.schedule.n_steps
     history = HistoryWriter(folder.history, after_step=trainer.step)
@@ -220,11 +269,27 @@ def train_in_folder(
         trainer.run(report=report, checkpoint=folder.checkpoint, save_every=save_every)
     finally:
         history.close()
-    _name_unreadable(source)
+        name_unreadable(source)
     rows = read_history(folder.history)
+    folder.write_detections(_inspect(trainer.method, source, plan, rows))
     finish(out, rows, _reconstruct(trainer.method, source, plan))
     folder.write_manifest(plan, device=str(chosen), n_ranks=processes.n_ranks)
     return rows
+
+
+def _inspect(
+    method: Method, source: Source, plan: TrainingPlan, rows: tuple[HistoryRow, ...]
+) -> tuple[Detection, ...]:
+    """Ask the detectors about some images: of the test where data are ours, else of training."""
+    scale = getattr(source, "scale", None)
+    if scale is not None:
+        test = draw_images(plan.recipe.data, "test", plan.config, n_images=_N_INSPECTED)
+        images = standardise(test, scale).images
+    else:
+        size = min(_N_INSPECTED, source.n_images)
+        batches = BatchPlan(batch_size=size, is_training=True, seed=plan.recipe.seed)
+        images = next(iter(source.batches(batches, epoch=0, first=0))).images
+    return inspect_training(method, rows, images, seed=plan.recipe.seed)
 
 
 def _reconstruct(method: Method, source: Source, plan: TrainingPlan) -> Pictures | None:
@@ -236,25 +301,21 @@ def _reconstruct(method: Method, source: Source, plan: TrainingPlan) -> Pictures
     return reconstruct(method, standardise(images, scale), scale, seed=plan.recipe.seed)
 
 
-def _name_unreadable(source: Source) -> None:
-    unreadable: Mapping[str, str] = getattr(source, "unreadable", {})
-    if unreadable:
-        logger.warning(
-            "%d of %d files could not be read, and others took their places: %s",
-            len(unreadable),
-            source.n_images,
-            abbreviate(unreadable),
-        )
-
-
 def load_encoder(checkpoint: Path, *, device: str = "cpu") -> tuple[Encoder, Checkpoint]:
     """Read the encoder of a checkpoint, without the rest of its method.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        The file, or the folder of its training.
 
     Raises
     ------
     DataError
         If the file is no checkpoint.
     """
+    if checkpoint.is_dir():
+        checkpoint = TrainingFolder(path=checkpoint).checkpoint
     found = read_checkpoint(checkpoint)
     encoder = Encoder(found.config, generator=keyed_generator(0, FIRST_WEIGHTS))
     start = "encoder."

@@ -1,6 +1,7 @@
 """The commands mae train, mae probe and mae bench: what they print, write and refuse."""
 
 import csv
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,12 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from small_training import CONFIG
 from typer.testing import CliRunner, Result
 
 from survey_tools.cli.mae import mae_app
 from survey_tools.cli.mae_bar import describe_step
 from survey_tools.mae.checkpoint import read_checkpoint
+from survey_tools.mae.model import MaskedAutoencoder
+from survey_tools.mae.published_folder import write_folder
 from survey_tools.output import digest_of_file
 
 SMALL = ("--set", "config.encoder_width=16", "--set", "config.encoder_depth=1")
@@ -57,11 +62,10 @@ def test_train_writes_state_history_plot_and_manifest(tmp_path: Path) -> None:
     result = train(out, "--mask-ratio", 0.5, "--seed", 3)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("mae on digits: 6 steps, loss ")
-    assert result.stderr == ""  # no bar where there is no terminal
     names = sorted(path.name for path in out.iterdir())
     assert names == [
-        "checkpoint.pt", "config.json", "history.csv", "history.png", "history.svg",
-        "manifest.json", "reconstructions.png", "reconstructions.svg",
+        "checkpoint.pt", "config.json", "detections.csv", "history.csv", "history.png",
+        "history.svg", "manifest.json", "reconstructions.png", "reconstructions.svg",
     ]  # fmt: skip
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["command"] == "mae train"
@@ -79,6 +83,23 @@ def test_train_writes_state_history_plot_and_manifest(tmp_path: Path) -> None:
     assert read_checkpoint(out / "checkpoint.pt").step == 6
 
 
+def test_train_says_what_its_detectors_find(tmp_path: Path) -> None:
+    """After six steps nothing is learnt but the mean patch: stderr says so, the table all else."""
+    result = train(tmp_path / "run")
+    with (tmp_path / "run" / "detections.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["detector"] for row in rows] == [
+        "values not finite", "loss spike", "gradient norm", "progress lost", "effective rank",
+        "spread", "uniformity", "gradient at masked pixels", "change by swapping masked content",
+        "masked loss", "masked loss beside variance",
+    ]  # fmt: skip
+    failures = [row["verdict"] for row in rows if row["is_failure"] == "True"]
+    assert [verdict.split(":")[0] for verdict in failures] == [
+        "Nothing is learnt but the mean patch"
+    ]
+    assert result.stderr == f"WARNING: {failures[0]}\n"  # no bar where there is no terminal
+
+
 def test_train_does_not_write_over_files_and_resumes_only_its_own(tmp_path: Path) -> None:
     """A folder with files needs --resume, and the same plan."""
     out = tmp_path / "run"
@@ -90,6 +111,9 @@ def test_train_does_not_write_over_files_and_resumes_only_its_own(tmp_path: Path
         train(out, "--resume", "--set", "config.encoder_depth=2")
     )
     assert invoke("train", "-o", out, "--resume", "--device", "cpu", "-q").stdout == ""
+    (out / "checkpoint.pt").unlink()  # as if stopped before the first
+    message = error_of(train(out, "--resume", "--set", "recipe.base_rate=1e-3"))
+    assert "config.json and what is asked differ in base_rate: 0.004 and 0.001" in message
     assert "--preset has no meaning with --resume" in error_of(
         invoke("train", "-o", out, "--resume", "--preset", "digits")
     )
@@ -172,9 +196,15 @@ def test_probe_refuses_checkpoints_that_are_no_repeats(tmp_path: Path) -> None:
     """Of other configs, and what is no checkpoint."""
     train(tmp_path / "a")
     train(tmp_path / "b", "--set", "config.encoder_depth=2")
-    paths = [tmp_path / name / "checkpoint.pt" for name in "ab"]
-    message = error_of(invoke("probe", *paths, "--device", "cpu"))
+    train(tmp_path / "c", "--set", "method.sampling=grid", steps=5)
+    paths = [tmp_path / name / "checkpoint.pt" for name in "abc"]
+    message = error_of(invoke("probe", *paths[:2], "--device", "cpu"))
     assert "are not repeats of one training; they differ in encoder_depth: 1 and 2" in message
+    message = error_of(invoke("probe", paths[0], paths[2], "--device", "cpu"))
+    assert "step: 6 and 5; length: 6 and 5" in message
+    assert "{'sampling': 'grid'}" in message
+    message = error_of(invoke("probe", paths[0], paths[0], "--device", "cpu"))
+    assert "have the same seed, 0: the same training twice says nothing" in message
     assert "no such file" in error_of(invoke("probe", tmp_path / "c.pt"))
 
 
@@ -188,14 +218,77 @@ def test_folder_is_trained_on_and_probed(tmp_path: Path) -> None:
     small += ("--set", "config.decoder_depth=1", "--set", "config.decoder_heads=2")
     result = train(out, "--data", data, "--batch", 60, *small, "--precision", "fp32", steps=4)
     assert result.exit_code == 0, result.output
-    assert "1 of 120 files could not be read, and others took their places: a/0.png" in (
-        result.stderr
-    )
+    assert "1 of 120 files could not be read: a/0.png" in result.stderr
     plan = json.loads((out / "config.json").read_text())
     assert plan["recipe"]["data"] == str(data.resolve())
-    result = invoke("probe", out / "checkpoint.pt", "--device", "cpu")
+    (data / "val" / "b" / "3.png").write_bytes(b"no image")
+    report = tmp_path / "report.json"
+    options = (
+        "--device",
+        "cpu",
+        "--most-train",
+        50,
+        "--most-unreadable",
+        0.1,
+        "--fine-tune",
+        2,
+        "--json",
+        report,
+    )
+    options += ("--set", "recipe.batch_size=16", "--set", "recipe.base_rate=1e-3")
+    result = invoke("probe", out, *options)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("class        linear")
+    words = [line.split("accuracy")[0].split() for line in result.stdout.splitlines()]
+    few = ["few", "labels"]
+    assert words == [
+        ["class", *probe]
+        for probe in (["linear"], few, ["k-NN"], ["fine-tune"], ["fine-tune,", *few])
+    ]
+    assert "1 of 120 files could not be read: b/3.png" in result.stderr
+    found = json.loads(report.read_text())
+    assert (found["n_train"], found["n_test"]) in ((50, 119), (49, 119))  # with a/0.png, or without
+    assert found["tuning"]["recipe"]["base_rate"] == 1e-3
+
+
+def test_a_folder_that_has_changed_is_not_gone_on_with(tmp_path: Path) -> None:
+    """One more image changes every batch to come."""
+    data = make_folder(tmp_path / "data", n=20)
+    small = ("--set", "config.image_size=16", "--set", "config.patch_size=4", "--data", data)
+    small += ("--set", "config.encoder_heads=2", "--set", "config.decoder_width=16")
+    small += ("--set", "config.decoder_depth=1", "--set", "config.decoder_heads=2")
+    small += ("--batch", 20, "--precision", "fp32")
+    assert train(tmp_path / "run", *small, steps=2).exit_code == 0
+    first = data / "train" / "a" / "0.png"
+    (first.parent / "new.png").write_bytes(first.read_bytes())
+    message = error_of(invoke("train", "-o", tmp_path / "run", "--resume", "--device", "cpu"))
+    assert "was trained on other images than there are now under the same name" in message
+
+
+def test_a_share_of_unreadable_files_can_be_allowed(tmp_path: Path) -> None:
+    """One of forty is more than the hundredth that is allowed unless more is."""
+    data = make_folder(tmp_path / "data", n=20)
+    (data / "train" / "a" / "0.png").write_bytes(b"no image")
+    small = ("--set", "config.image_size=16", "--set", "config.patch_size=4", "--data", data)
+    small += ("--set", "config.encoder_heads=2", "--set", "config.decoder_width=16")
+    small += ("--set", "config.decoder_depth=1", "--set", "config.decoder_heads=2")
+    small += ("--batch", 40, "--precision", "fp32", "-q")
+    assert "or allow more by --most-unreadable" in error_of(train(tmp_path / "a", *small, steps=1))
+    result = train(tmp_path / "b", *small, "--most-unreadable", 0.05, steps=1)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_published_model_is_probed(tmp_path: Path) -> None:
+    """A folder in the layout of Hugging Face, which does not say what to probe it on."""
+    config = dataclasses.replace(CONFIG, positions="learned")
+    model = MaskedAutoencoder(config, generator=torch.Generator().manual_seed(0))
+    write_folder(model, tmp_path / "model")
+    options = ("--most-train", 200, "--device", "cpu")
+    assert "give --data" in error_of(invoke("probe", tmp_path / "model", *options))
+    result = invoke("probe", tmp_path / "model", "--data", "digits", *options)
+    assert result.exit_code == 0, result.output
+    assert "digit        linear" in result.stdout
+    message = error_of(invoke("probe", tmp_path / "model", tmp_path / "model", *options))
+    assert "a published model is probed alone" in message
 
 
 def test_bench_prints_rates_that_belong_together() -> None:

@@ -83,7 +83,7 @@ def test_processes_share_the_images() -> None:
         (
             BatchPlan(batch_size=4, is_training=True, n_ranks=2),
             7,
-            r"a batch of 4 images on each of 2 processes is larger .* use a batch of 3 or less",
+            r"a batch of 8 images on 2 processes is larger .* use a batch of 6 or less",
         ),
         (TEST, 0, "there is no image"),
     ],

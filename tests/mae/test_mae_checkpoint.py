@@ -78,7 +78,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     torch.save({"format": 99}, path)
     with pytest.raises(DataError, match="no checkpoint of this version"):
         read_checkpoint(path)
-    torch.save({"format": 1, "method": "mae"}, path)
+    torch.save({"format": 2, "method": "mae"}, path)
     with pytest.raises(DataError, match="is no whole checkpoint"):
         read_checkpoint(path)
     torch.save(make_method(), path)

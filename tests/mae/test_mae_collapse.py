@@ -56,6 +56,15 @@ def test_uniformity_by_hand() -> None:
     assert uniformity(np.full((4, 2), 3.0)) == 0.0
 
 
+def test_features_equal_up_to_rounding_are_all_the_same() -> None:
+    """What single precision leaves of a mean points everywhere, but says nothing."""
+    rng = np.random.default_rng(0)
+    one = rng.standard_normal(32).astype(np.float32)
+    features = one * (1.0 + 1e-7 * rng.standard_normal((200, 1))).astype(np.float32)
+    assert uniformity(features) == 0.0
+    assert effective_rank(features) == 0.0
+
+
 def test_uniformity_of_circles_and_spheres_is_as_stated() -> None:
     """-0.7 on a line, -1.6 on a circle, -2.1 on a sphere, near -4 in many dimensions."""
     rng = np.random.default_rng(0)

@@ -57,6 +57,20 @@ def test_grey_palette_and_deep_images_become_rgb(tmp_path: Path) -> None:
         assert (read.mode, np.asarray(read).tolist()) == ("RGB", [[[0] * 3, [light] * 3]]), name
 
 
+def test_grey_of_32_bits_is_read_as_16_or_not_at_all(tmp_path: Path) -> None:
+    """Older Pillows give 16-bit PNG so; greater values, and fractions, have no known range."""
+    values = np.tile(np.array([0, 256, 25_600, 65_535], dtype=np.int32), (4, 1))
+    Image.fromarray(values).save(tmp_path / "16.tif")
+    pixels = np.asarray(read_image(tmp_path / "16.tif"))
+    assert pixels[0, :, 0].tolist() == [0, 1, 100, 255]
+    Image.fromarray(values * 2).save(tmp_path / "32.tif")
+    with pytest.raises(UnreadableImage, match="more than 16 bits"):
+        read_image(tmp_path / "32.tif")
+    Image.fromarray(values.astype(np.float32)).save(tmp_path / "f.tif")
+    with pytest.raises(UnreadableImage, match="fractions"):
+        read_image(tmp_path / "f.tif")
+
+
 @pytest.mark.parametrize("transparency", [None, 0, b"\x00\x80\xff"])
 def test_palettes_keep_their_colours(tmp_path: Path, transparency: int | bytes | None) -> None:
     """With and without a transparent entry, and no warning."""

@@ -157,6 +157,35 @@ def test_two_processes_end_as_one(tmp_path: Path) -> None:
             torch.testing.assert_close(other, ours, rtol=0, atol=1e-5, msg=name)
 
 
+def test_processes_that_do_not_see_one_checkpoint_are_refused(tmp_path: Path) -> None:
+    """As on machines without a shared disk: one would go on, the other begin anew."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from small_training import make_method, make_recipe, make_source\n"
+        "from survey_tools.mae.processes import join_processes\n"
+        "from survey_tools.mae.training import Trainer\n"
+        "with join_processes('cpu') as processes:\n"
+        "    trainer = Trainer(make_method(), make_source(), make_recipe(), processes=processes)\n"
+        "    trainer.step = 4 * (processes.rank == 0)\n"
+        "    try:\n"
+        "        trainer.run()\n"
+        "    except Exception as error:\n"
+        "        Path(sys.argv[1], str(processes.rank)).write_text(str(error))\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    subprocess.run(
+        [*torchrun, "--nproc-per-node=2", str(script), str(tmp_path)],
+        capture_output=True, text=True, timeout=300, check=True, env=environment(PYTHONPATH=here),
+    )  # fmt: skip
+    for rank in "01":
+        message = (tmp_path / rank).read_text()
+        assert "the processes would begin after steps 4, 0: not all see the checkpoint" in message
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_process_that_is_killed_ends_the_other(tmp_path: Path, lost: int) -> None:

@@ -4,19 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
-from small_training import make_method, make_source
+from small_training import make_source
 
 from survey_tools.errors import DataError, ParameterError
 from survey_tools.mae.evaluating import (
+    SOLVERS,
     ProbeScore,
     ProbeSettings,
-    evaluate_encoder,
+    draw_rows,
     evaluate_features,
     summarise,
 )
-from survey_tools.mae.features import extract_features
-from survey_tools.mae.probe_data import ProbeData
-from survey_tools.mae.probes import score_linear
+from survey_tools.mae.image_set import Factors
 
 IMAGES = make_source(60).images
 TRAIN, TEST = IMAGES.select(slice(0, 40)), IMAGES.select(slice(40, 60))
@@ -29,7 +28,7 @@ def test_features_that_hold_the_answer_score_full() -> None:
         for images in (TRAIN, TEST)
     ]
     settings = ProbeSettings(n_per_class=5, n_draws=2, n_neighbours=3)
-    scores = evaluate_features(columns[0], TRAIN, columns[1], TEST, settings=settings)
+    scores = evaluate_features(columns[0], TRAIN, columns[1], TEST.factors, settings=settings)
     assert [(s.probe, s.factor, s.measure) for s in scores] == [
         ("linear", "side", "accuracy"),
         ("few labels", "side", "accuracy"),
@@ -45,26 +44,45 @@ def test_few_labels_are_left_out_where_a_class_has_fewer() -> None:
     """Twenty images a class cannot give thirty labels."""
     features = TRAIN.images.reshape(40, -1), TEST.images.reshape(20, -1)
     settings = ProbeSettings(n_per_class=30, factors=("side",))
-    scores = evaluate_features(features[0], TRAIN, features[1], TEST, settings=settings)
+    scores = evaluate_features(
+        features[0], TRAIN.factors, features[1], TEST.factors, settings=settings
+    )
     assert [score.probe for score in scores] == ["linear", "k-NN"]
 
 
-def test_an_encoder_is_scored_by_its_features() -> None:
-    """The linear score is that of the features extracted, on so many images as asked."""
-    encoder = make_method().encoder
-    settings = ProbeSettings(factors=("side",), n_per_class=5, n_draws=2, most_train=30)
-    told: list[tuple[int, int]] = []
-    scores = evaluate_encoder(
-        encoder, TRAIN, TEST, settings=settings, progress=lambda *args: told.append(args)
-    )
-    data = ProbeData(
-        train=extract_features(encoder, TRAIN.images[:30]),
-        train_labels=TRAIN.labels["side"][:30],
-        test=extract_features(encoder, TEST.images),
-        test_labels=TEST.labels["side"],
-    )
-    assert scores[0].value == score_linear(data, seed=0).accuracy
-    assert told == [(1, 1)]
+def test_training_images_are_drawn_from_all_classes() -> None:
+    """A folder's images stand class by class; the first of them would be of one class."""
+    labels = np.repeat([0, 1, 2], [50, 30, 4])
+    factors = Factors(name="folder", labels={"class": labels}, quantities={})
+    rows = draw_rows(factors, ProbeSettings(most_train=24))
+    assert np.bincount(labels[rows]).tolist() == [10, 10, 4]
+    assert (np.diff(rows) > 0).all()
+    assert draw_rows(factors, ProbeSettings(most_train=24, seed=1)).tolist() != rows.tolist()
+    assert draw_rows(factors, ProbeSettings(most_train=84)).tolist() == list(range(84))
+
+
+def test_both_solvers_give_the_same_scores() -> None:
+    """scikit-learn's and torch's linear probe find one minimum; another name is refused."""
+    features = TRAIN.images.reshape(40, -1)[:, :5], TEST.images.reshape(20, -1)[:, :5]
+    scores = [
+        evaluate_features(
+            features[0],
+            TRAIN.factors,
+            features[1],
+            TEST.factors,
+            settings=ProbeSettings(factors=("side",), n_per_class=5, n_draws=2, solver=solver),
+        )
+        for solver in SOLVERS
+    ]
+    assert scores[0] == scores[1]
+    with pytest.raises(ParameterError, match="solver='liblinear': one of scikit-learn, torch"):
+        evaluate_features(
+            features[0],
+            TRAIN.factors,
+            features[1],
+            TEST.factors,
+            settings=ProbeSettings(factors=("side",), solver="liblinear"),  # type: ignore[arg-type]
+        )
 
 
 def test_unknown_factors_and_broken_features_are_refused() -> None:
@@ -72,10 +90,14 @@ def test_unknown_factors_and_broken_features_are_refused() -> None:
     features = np.zeros((40, 2)), np.zeros((20, 2))
     with pytest.raises(ParameterError, match="no factor 'colour'; there are: side, place"):
         evaluate_features(
-            features[0], TRAIN, features[1], TEST, settings=ProbeSettings(factors=("colour",))
+            features[0],
+            TRAIN.factors,
+            features[1],
+            TEST.factors,
+            settings=ProbeSettings(factors=("colour",)),
         )
     with pytest.raises(DataError, match="not finite; the network has diverged"):
-        evaluate_features(features[0] + np.nan, TRAIN, features[1], TEST)
+        evaluate_features(features[0] + np.nan, TRAIN.factors, features[1], TEST.factors)
 
 
 def test_means_over_seeds_by_hand() -> None:

@@ -179,3 +179,40 @@ def test_fine_tuning_refuses_what_has_no_meaning() -> None:
     )
     with pytest.raises(ParameterError, match="the encoder has no cls token; take 'mean'"):
         fine_tune(bare, TRAIN, TEST, make_tuning(pooling="cls"))
+
+
+def test_a_network_that_breaks_at_the_last_step_has_no_score() -> None:
+    """Its accuracy would be that of one class."""
+    tuning = make_tuning(recipe={})
+    recipe = dataclasses.replace(tuning.recipe, length=1, warmup=0, base_rate=1e38)
+    with pytest.raises(DivergedError, match="not finite after 1 step"):
+        fine_tune(
+            make_encoder(),
+            make_images(32, 0),
+            make_images(32, 1),
+            dataclasses.replace(tuning, recipe=recipe),
+        )
+
+
+def test_parts_of_a_batch_hold_two_images_or_more_for_a_head() -> None:
+    """Eight images in parts of at most seven are two of four: a batch norm needs more than one."""
+    tuning = make_tuning(trained="head", recipe={})
+    recipe = dataclasses.replace(tuning.recipe, length=2, batch_size=8, micro_batch=7, warmup=0)
+    parts = make_images(32, 0), make_images(32, 1)
+    score = fine_tune(make_encoder(), *parts, dataclasses.replace(tuning, recipe=recipe))
+    assert np.isfinite(score.losses).all()
+    recipe = dataclasses.replace(recipe, micro_batch=1)
+    with pytest.raises(ParameterError, match="2 images at once or more"):
+        fine_tune(make_encoder(), *parts, dataclasses.replace(tuning, recipe=recipe))
+
+
+def test_positions_of_a_checkpoint_stay_as_they_came() -> None:
+    """Loaded ones are fixed, learned ones are trained."""
+    for positions, is_trained in (("loaded", False), ("learned", True)):
+        encoder = Encoder(
+            dataclasses.replace(CONFIG, positions=positions),  # type: ignore[arg-type]
+            generator=torch.Generator().manual_seed(0),
+        )
+        tuning = make_tuning(recipe={})
+        network = Classifier(encoder, 3, tuning, generator=torch.Generator().manual_seed(0))
+        assert all(p.requires_grad is is_trained for p in network.encoder.positions.parameters())

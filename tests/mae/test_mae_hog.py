@@ -76,6 +76,15 @@ def test_sign_brightness_and_contrast_do_not_count() -> None:
         torch.testing.assert_close(compute_hog(other, (4, 4)), plain, atol=1e-4, rtol=0.0)
 
 
+@pytest.mark.parametrize("n_bins", [2, 4, 8, 9, 12])
+def test_opposite_gradients_fall_into_one_bin(n_bins: int) -> None:
+    """Also those along the border of two bins, such as 45 degrees of 4."""
+    values = torch.randint(-2, 3, (8, 1, 16, 16), generator=torch.Generator().manual_seed(0))
+    settings = HogSettings(n_bins=n_bins)
+    ours, opposite = (compute_hog(sign * values.float(), (8, 8), settings) for sign in (1, -1))
+    assert torch.equal(ours, opposite)
+
+
 def test_a_flat_image_gives_zero() -> None:
     """No gradient means no vote, not amplified noise, and rounding is not amplified to 1."""
     assert not compute_hog(torch.full((1, 1, 8, 8), 0.3), (4, 4)).any()

@@ -146,3 +146,12 @@ def test_histories_that_do_not_fit_are_refused() -> None:
         detect_instability(np.zeros(0))
     with pytest.raises(DataError, match=r"2 losses, but gradient norms of shape \(3,\)"):
         detect_instability(np.ones(2), np.ones(3))
+
+
+@pytest.mark.parametrize("least", [0.805, 0.795])
+def test_progress_lost_has_no_cliff(least: float) -> None:
+    """A hundredth more or less progress makes no other verdict."""
+    losses = np.concatenate([np.full(50, 1.0), np.full(50, least), np.full(50, 0.93)])
+    lost = detect_instability(losses)[-1]
+    assert lost.detector == "progress lost"
+    assert lost.value == pytest.approx(0.22, abs=0.02)

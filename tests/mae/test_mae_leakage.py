@@ -236,3 +236,21 @@ def test_targets_of_another_kind_are_refused() -> None:
             detect_low_loss(0.1, targets)
     with pytest.raises(ParameterError, match="targets must be finite"):
         target_variance(np.full((2, 1, 1, 1), np.nan))
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_says_nothing(loss: float) -> None:
+    """Neither that it is low, nor that more is learnt than the mean patch."""
+    targets = np.random.default_rng(0).standard_normal((4, 2, 2, 3))
+    for detect in (detect_low_loss, detect_loss_at_variance):
+        with pytest.raises(ParameterError, match=f"a masked loss of {loss} says nothing"):
+            detect(loss, targets)
+
+
+def test_where_all_targets_are_the_same_nothing_can_be_told() -> None:
+    """No loss is too low, and none too high."""
+    targets = np.ones((4, 2, 2, 3))
+    for detect in (detect_low_loss, detect_loss_at_variance):
+        found = detect(1e-9, targets)
+        assert not found.is_failure
+        assert found.verdict.startswith("Cannot be told: ")

@@ -78,6 +78,13 @@ def test_normalised_images_are_brought_back(images: torch.Tensor, mask: Mask) ->
     assert pictures.pasted == pytest.approx(images.permute(0, 2, 3, 1).numpy(), abs=1e-6)
 
 
+def test_predictions_that_are_no_pixels_are_refused(images: torch.Tensor, mask: Mask) -> None:
+    """More values than a patch has pixels would be cut to the first of them."""
+    for n_values in (11, 13):  # 2 channels x 2 x 3 pixels are 12
+        with pytest.raises(ParameterError, match=f"{n_values} values a patch are no pixels"):
+            compute_pictures(images, torch.zeros(2, 3, n_values), mask, CONFIG)
+
+
 def test_what_does_not_fit_is_refused(images: torch.Tensor, mask: Mask) -> None:
     """Another number of patches or of channel means is refused."""
     with pytest.raises(ParameterError, match="fits neither the 3 masked nor the 4 patches"):

@@ -7,8 +7,9 @@ from small_training import CONFIG, make_method, make_recipe, make_source
 
 from survey_tools.errors import ParameterError
 from survey_tools.mae.chance import keyed_generator
+from survey_tools.mae.inspecting import detect_leaks
 from survey_tools.mae.methods import METHODS, build_method
-from survey_tools.mae.planted import LeakingMae, Surge, detect_leaks, train_recorded
+from survey_tools.mae.planted import LeakingMae, Surge, train_recorded
 
 IMAGES = make_source().images.images
 

@@ -171,6 +171,9 @@ def test_half_a_file_and_pickled_code_are_refused(saved: Path) -> None:
     pickled.write_bytes(pickled.read_bytes()[:300])
     with pytest.raises(DataError, match="no whole file of weights"):
         read_folder(saved)
+    pickled.write_bytes(b"hello")
+    with pytest.raises(DataError, match="no whole file of weights"):
+        read_folder(saved)
     torch.save({"path": Path("x")}, pickled)
     with pytest.raises(DataError, match="no whole file of weights"):
         read_folder(saved)

@@ -11,8 +11,6 @@ from survey_tools.mae.config import named_config
 from survey_tools.mae.presets import (
     PRESETS,
     find_preset,
-    fine_tuning_preset,
-    linear_preset,
     small_fine_tuning,
 )
 from survey_tools.mae.recipe import Recipe, describe_recipe_difference
@@ -31,36 +29,6 @@ def test_imagenet_preset_is_table_8() -> None:
     assert recipe.count_steps(312) == (249_600, 12_480)
 
 
-@pytest.mark.parametrize(
-    ("size", "epochs", "drop_path"), [("base", 100, 0.1), ("large", 50, 0.1), ("huge", 50, 0.2)]
-)
-def test_fine_tuning_preset_is_table_9(size: str, epochs: int, drop_path: float) -> None:
-    """He et al., table 9, by size."""
-    tuning = fine_tuning_preset(size)
-    assert (tuning.recipe.length, tuning.recipe.warmup, tuning.recipe.batch_size) == (
-        epochs,
-        5,
-        1024,
-    )
-    assert (tuning.recipe.base_rate, tuning.recipe.betas) == (1e-3, (0.9, 0.999))
-    assert (tuning.layer_decay, tuning.drop_path) == (0.75, drop_path)
-    assert (tuning.label_smoothing, tuning.mixup, tuning.cutmix) == (0.1, 0.8, 1.0)
-
-
-def test_linear_preset_is_table_10() -> None:
-    """LARS on frozen features of the cls token, without weight decay."""
-    tuning = linear_preset("base")
-    recipe = tuning.recipe
-    assert (tuning.trained, tuning.pooling) == ("head", "cls")
-    assert (recipe.optimiser, recipe.base_rate, recipe.weight_decay) == ("lars", 0.1, 0.0)
-    assert (recipe.length, recipe.warmup, recipe.batch_size, recipe.betas[0]) == (
-        90,
-        10,
-        16384,
-        0.9,
-    )
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_recipes_round_trip_through_json(name: str) -> None:
     """A recipe is data."""
@@ -71,8 +39,10 @@ def test_recipes_round_trip_through_json(name: str) -> None:
 @pytest.mark.parametrize(
     "tuning",
     [
-        fine_tuning_preset("huge"),
-        linear_preset("large"),
+        TuningRecipe(
+            recipe=Recipe(data="digits", betas=(0.9, 0.999)), drop_path=0.1, mixup=0.8, cutmix=1.0
+        ),
+        TuningRecipe(recipe=Recipe(data="digits", optimiser="lars"), trained="head", pooling="cls"),
         small_fine_tuning("digits", n_steps=9, seed=1),
     ],
 )
@@ -144,8 +114,6 @@ def test_unknown_names_are_answered_by_the_nearest() -> None:
         Recipe.from_dict({})
     with pytest.raises(ParameterError, match="did you mean 'digits'"):
         find_preset("digit")
-    with pytest.raises(ParameterError, match="recipes for base, large, huge alone"):
-        fine_tuning_preset("tiny32")
 
 
 def test_difference_of_recipes_names_the_fields() -> None:

@@ -47,6 +47,8 @@ class BreakingMethod(MaeMethod):
 class CountingMethod(MaeMethod):
     """Notes what the loop asks of it."""
 
+    fits_images = True
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.prepared: list[int] = []
@@ -171,6 +173,15 @@ def test_nan_stops_and_names_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert read_checkpoint(path).step == 4
 
 
+def test_nan_before_the_first_save_leaves_the_last_whole_step(tmp_path: Path) -> None:
+    """The optimiser has not stepped, so the network is that of step 4."""
+    path = tmp_path / "checkpoint.pt"
+    trainer = make_trainer(method=make_method(kind=BreakingMethod))
+    with pytest.raises(DivergedError, match="the last good checkpoint is"):
+        train(trainer, checkpoint=path)
+    assert read_checkpoint(path).step == 4
+
+
 def test_the_history_shows_where_a_training_diverged(tmp_path: Path) -> None:
     """Its last row is of the step that was not done; a resumed training takes it out."""
     rows: list[HistoryRow] = []
@@ -198,7 +209,9 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     """A rate beyond measure breaks the weights while the loss before the step was sound."""
     path = tmp_path / "checkpoint.pt"
     trainer = make_trainer(make_recipe(base_rate=1e38, warmup=0, weight_decay=1e38))
-    with pytest.raises(DivergedError, match="there is no checkpoint"):
+    with pytest.raises(
+        DivergedError, match=r"not finite at step 1 of 10 .* there is no checkpoint"
+    ):
         train(trainer, checkpoint=path, save_every=1)
     assert not path.exists()
 

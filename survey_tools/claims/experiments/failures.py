@@ -161,10 +161,13 @@ def _detect_planted_leak(setting: _Setting) -> "tuple[Detection, ...]":
 
 def _detect_leaks(setting: _Setting, method: "MaeMethod") -> "tuple[Detection, ...]":
     from survey_tools.mae.chance import MASKS, keyed_generator
-    from survey_tools.mae.planted import detect_leaks
+    from survey_tools.mae.inspecting import detect_leaks, measure_masked_error
+    from survey_tools.mae.low_loss import detect_low_loss
 
-    generator = keyed_generator(setting.recipe.seed, MASKS)
-    return detect_leaks(method, setting.test.images[:_N_LEAK], generator=generator)
+    seed, images = setting.recipe.seed, setting.test.images
+    generator = keyed_generator(seed, MASKS)
+    suspicion = detect_low_loss(*measure_masked_error(method, images, seed=seed))
+    return *detect_leaks(method, images[:_N_LEAK], generator=generator), suspicion
 
 
 def _describe(detection: "Detection") -> dict[str, Any]:
@@ -178,7 +181,7 @@ def _describe(detection: "Detection") -> dict[str, Any]:
     }
 
 
-_KIND = TrialKind(name="failures", version=4, run=_run, needs_torch=True)
+_KIND = TrialKind(name="failures", version=5, run=_run, needs_torch=True)
 
 
 def _trial(parameters: Parameters, size: Size, seed: int) -> Trial:

@@ -61,6 +61,8 @@ class Method(nn.Module, abc.ABC):
     ----------
     name : str
         As in `survey_tools.mae.methods.METHODS`.
+    fits_images : bool
+        Whether `prepare` fits anything, so that it needs a sample of the images.
     config : ModelConfig
     encoder : Encoder
         The shared backbone, which is what is probed.
@@ -72,6 +74,7 @@ class Method(nn.Module, abc.ABC):
     """
 
     name: ClassVar[str]
+    fits_images: ClassVar[bool] = False
     config: ModelConfig
     encoder: Encoder
 

@@ -36,6 +36,7 @@ class TokenMethod(MaskTokenMethod):
     """
 
     name: ClassVar[str] = "tokens"
+    fits_images = True
 
     def __init__(
         self,
