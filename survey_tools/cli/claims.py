@@ -43,8 +43,8 @@ def claims_command(
         bool,
         typer.Option(
             "--full/--quick",
-            help="Longer trainings and more seeds (some two hours on two cores), or shorter ones "
-            "(some ten minutes).",
+            help="All claims and more seeds (an hour and a half on two cores), or the shorter part "
+            "(some twelve minutes).",
         ),
     ] = False,
     only: Annotated[
