@@ -196,8 +196,11 @@ def fit_by_sklearn(
         Greatest entry of the gradient at which the minimum is found.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(
         C=1.0 / (len(x) * penalty), tol=tolerance, max_iter=_N_ITERATIONS, solver="lbfgs"
-    ).fit(x, codes)
+    )
+    with threadpool_limits(limits=1, user_api="blas"):  # the products are small: threads would wait
+        model.fit(x, codes)
     return FittedProbe(weights=model.coef_, intercepts=model.intercept_)

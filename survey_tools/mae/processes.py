@@ -1,6 +1,7 @@
 """The device of a run, and the processes that share it when torchrun starts several."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Processes:
 
 
 ALONE = Processes()
+_LETTING_GO = 0.1  # seconds in which Gloo's threads can have the interpreter
 
 
 def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
@@ -136,3 +138,6 @@ def join_processes(device: str = "auto") -> Iterator[Processes]:
         yield processes
     finally:
         distributed.destroy_process_group()
+        # Gloo's threads outlive the group. To let go of the tensors of the last exchange one asks
+        # for the interpreter; if that has begun to shut down, the whole process is aborted.
+        time.sleep(_LETTING_GO)
