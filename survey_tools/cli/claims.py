@@ -44,7 +44,7 @@ def claims_command(
         typer.Option(
             "--full/--quick",
             help="All claims and more seeds (an hour and a half on two cores), or the shorter part "
-            "(some twelve minutes).",
+            "(some ten minutes).",
         ),
     ] = False,
     only: Annotated[
