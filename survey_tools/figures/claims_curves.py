@@ -14,7 +14,11 @@ from survey_tools.settings import FigureSettings
 
 __all__ = ["RatioCurve", "RatioPanel", "draw_ratio_panels", "layout_ratio_panels"]
 
-_DASHES = ((), (4.0, 2.0), (1.0, 1.5), (6.0, 2.0, 1.0, 2.0), (2.0, 2.0), (8.0, 3.0))
+# one more than there are colours, so that their pairs differ for longer than each does
+_DASHES = (
+    (), (4.0, 2.0), (1.0, 1.5), (6.0, 2.0, 1.0, 2.0), (2.0, 2.0), (8.0, 3.0),
+    (6.0, 2.0, 1.0, 2.0, 1.0, 2.0),
+)  # fmt: skip
 _BEYOND = 0.05  # of the span of the values, left white at the upper end
 
 

@@ -16,6 +16,7 @@ from survey_tools.settings import FigureSettings
 
 __all__ = ["draw_claims"]
 
+_FEWEST_RATIOS = 3  # that make a curve
 _INTERVALS = "Bars: 95% intervals over seeds."
 
 
@@ -37,10 +38,9 @@ def draw_claims(ledger: Ledger, settings: FigureSettings) -> dict[str, list[Figu
             draw_ratio_panels([_panel_redundancy(table)], settings, note=_INTERVALS)
             for table in found_tables
         ]
-    if found_tables := tables.get("ratio-curve"):
+    if panels := _curve_scores(tables.get("ratio-curve", [])):
         drawn["claims-ratios"] = [
-            draw_ratio_panels([_panel_scores(table)], settings, note=_INTERVALS)
-            for table in found_tables
+            draw_ratio_panels([panel], settings, note=_INTERVALS) for panel in panels
         ]
     if found_tables := tables.get("scores"):
         drawn["claims-methods"] = _draw_scores(found_tables, settings)
@@ -115,8 +115,20 @@ def _panel_redundancy(table: FindingTable) -> RatioPanel:
     return RatioPanel(title=f"{table.title} (share of their variance)", curves=_curves(rows))
 
 
-def _panel_scores(table: FindingTable) -> RatioPanel:
-    return RatioPanel(title=table.title, curves=_curves(row[:5] for row in table.rows))
+def _curve_scores(tables: Sequence[FindingTable]) -> list[RatioPanel]:
+    """Make a panel for each set of data, of the means over most seeds; two ratios are no curve."""
+    of_data: dict[str, dict[tuple[str, float], Sequence[Any]]] = {}
+    for table in tables:
+        rows = of_data.setdefault(table.title, {})
+        for row in table.rows:
+            place, n_seeds = (row[0], row[1]), row[5]
+            if place not in rows or n_seeds > rows[place][5]:
+                rows[place] = row
+    return [
+        RatioPanel(title=title, curves=_curves(rows[place][:5] for place in sorted(rows)))
+        for title, rows in of_data.items()
+        if len({ratio for _, ratio in rows}) >= _FEWEST_RATIOS
+    ]
 
 
 def _draw_scores(tables: Sequence[FindingTable], settings: FigureSettings) -> list[Figure]:
