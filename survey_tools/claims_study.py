@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from survey_tools.claims.cache import OutcomeCache
 from survey_tools.claims.experiment import has_torch
 from survey_tools.claims.file import CLAIMS_FILE, find_claims, parse_claims
 from survey_tools.claims.ledger import Ledger, LedgerRequest, run_ledger
+from survey_tools.claims_material import SurveyFinder
 from survey_tools.documents import parse_yaml, read_bytes
 from survey_tools.errors import ParameterError
 from survey_tools.figures.claims_pages import draw_claims
@@ -75,6 +76,7 @@ def run_claims(
     """
     path = find_claims(survey)
     data = read_bytes(path)
+    find = SurveyFinder(request.ledger.find, survey)
     file = parse_claims(parse_yaml(data, source=str(path)), find=request.ledger.find)
     if request.only:
         known = {claim.id: claim for claim in file.claims}
@@ -85,8 +87,9 @@ def run_claims(
     title, figures = _read_title(survey, path)
     protected = [path.parent, Path.cwd()]
     check_output_folder(out, command=_COMMAND, protected=protected)
-    ledger = run_ledger(file, OutcomeCache(request.cache), request.ledger, progress=progress)
-    manifest = _describe_run(request, {path.name: sha256_of(data)})
+    asked = replace(request.ledger, find=find)
+    ledger = run_ledger(file, OutcomeCache(request.cache), asked, progress=progress)
+    manifest = _describe_run(request, {path.name: sha256_of(data), **find.digests})
     with replace_folder(out, command=_COMMAND, protected=protected) as partial:
         _write(ledger, title, figures, partial, manifest)
     return ledger

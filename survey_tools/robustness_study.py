@@ -3,17 +3,12 @@
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from survey_tools import __version__
 from survey_tools.analysis import analyse, list_versions
-from survey_tools.documents import nearest
-from survey_tools.errors import ParameterError
 from survey_tools.figures.robustness_pages import draw_robustness
 from survey_tools.figures.style import render_svg, save_figure
 from survey_tools.output import MANIFEST, digest_of_file, list_files, replace_folder
@@ -27,14 +22,14 @@ from survey_tools.robustness.assessment import assess
 from survey_tools.robustness.card import RobustnessCard, write_card
 from survey_tools.robustness.comparison import CARD, compare_cards, read_card
 from survey_tools.robustness.engines import EngineChoice, open_engine
-from survey_tools.robustness.material import Material, Reference, Target
-from survey_tools.robustness.plan import Plan, build_plan, read_plan
+from survey_tools.robustness.material import Material, Target
+from survey_tools.robustness.plan import build_plan, read_plan
 from survey_tools.robustness.runner import run_plan, take_shard
 from survey_tools.robustness.setting import Setting
-from survey_tools.robustness.store import LIST, PLAN, open_store
+from survey_tools.robustness.store import PLAN, open_store
 from survey_tools.robustness.variants import read_variants
+from survey_tools.robustness_material import describe_material, gather_material
 from survey_tools.study import Study, read_study
-from survey_tools.text import read_stop_words
 from survey_tools.tree_formats import to_newick
 
 __all__ = ["RobustnessRequest", "RobustnessRun", "run_robustness"]
@@ -126,8 +121,9 @@ def run_robustness(
         extra=variants.values(),
         is_large_allowed=request.is_large_allowed,
     )
-    material = _gather(study, result, own, targets, plan)
-    about = _describe_material(material)
+    lists = {run.setting.stop_words for run in plan.runs}
+    material = gather_material(study, result, own, targets, stop_words=lists)
+    about = describe_material(material)
     planned = plan.runs
     if request.shard is not None and (request.store / PLAN).is_file():
         planned = read_plan(request.store / PLAN)  # parts of one plan, whoever does them
@@ -185,81 +181,6 @@ def _list_targets(result: StudyResult) -> tuple[tuple[Target, ...], tuple[bool, 
         targets.append(Target(name=name.name, kind=kind, paper_keys=tuple(sorted(keys))))
         is_in_reference.append(name.is_found)
     return tuple(targets), tuple(is_in_reference)
-
-
-def _gather(
-    study: Study, result: StudyResult, own: Setting, targets: tuple[Target, ...], plan: Plan
-) -> Material:
-    corpus = study.corpus.sorted_by_key()
-    settings = study.settings.robustness
-    wanted = {run.setting.stop_words for run in plan.runs}
-    stop_words = {name: _read_list(name, study.folder) for name in sorted(wanted)}
-    stop_words[own.stop_words] = study.stop_words
-    axes = {}
-    if study.taxonomy is not None:
-        filed = set(study.taxonomy.filed_keys)
-        keys = [key for key in corpus.keys if key in filed]
-        for axis in study.taxonomy.axes:
-            classes = study.taxonomy.classes(axis.name, keys).as_mapping()
-            number = {name: i for i, name in enumerate(sorted(set(classes.values())))}
-            axes[axis.name] = np.array(
-                [number[classes[key]] if key in classes else -1 for key in corpus.keys],
-                dtype=np.intp,
-            )
-    # well below the papers of a subsample: where each is alone, nothing is ambiguous
-    n_kept = round(settings.subsample_share * len(corpus))
-    most = min(settings.most_clusters, len(corpus) - 1, max(2, n_kept // 2))
-    material = Material(
-        corpus=corpus,
-        text=study.settings.text,
-        stop_words=stop_words,
-        own=own,
-        reference=Reference.of_tree(result.tree, result.partition, targets),
-        axes=axes,
-        numbers=tuple(range(2, most + 1)),
-        share=settings.subsample_share,
-        seed=study.settings.seed,
-        digest="",
-    )
-    digest = _digest(_describe_material(material))
-    return replace(material, digest=digest)
-
-
-def _read_list(name: str, folder: Path) -> frozenset[str]:
-    if name not in ("none", "english") and not (folder / name).is_file():
-        raise ParameterError(
-            f"stop_words: {name!r} is neither none, english nor a file of {folder}; "
-            f"{nearest(name, ('none', 'english'))}"
-        )
-    return read_stop_words(name, folder)
-
-
-def _describe_material(material: Material) -> dict[str, str]:
-    """Say what outcomes depend on beside their runs, by digests that tell what has changed."""
-    reference = material.reference
-    merges = reference.tree.children.tolist(), reference.tree.heights.tolist()
-    sought = reference.targets.tolist(), reference.homes.tolist(), reference.codes.tolist()
-    return {
-        "papers": material.corpus.digest,
-        "text": _digest(material.text.model_dump(mode="json")),
-        **{
-            f"{LIST} {name}": _digest(sorted(words))
-            for name, words in material.stop_words.items()
-            if name not in ("none", "english")
-        },
-        "tree": _digest([reference.tree.paper_keys, merges]),
-        "names and clusters": _digest(sought),
-        "taxonomy": _digest({name: codes.tolist() for name, codes in material.axes.items()}),
-        "numbers of clusters": _digest(material.numbers),
-        "subsample_share": repr(material.share),
-        "seed": str(material.seed),
-        "survey-tools": __version__,
-        **list_versions(("numpy", "scipy", "scikit-learn", "nltk", "numba")),
-    }
-
-
-def _digest(data: object) -> str:
-    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

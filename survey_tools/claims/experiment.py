@@ -4,14 +4,17 @@ import importlib.util
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from survey_tools import __version__
 from survey_tools.claims.estimate import Estimate
+
+if TYPE_CHECKING:
+    from survey_tools.claims.survey_material import SurveyMaterial
 
 __all__ = [
     "Experiment",
@@ -44,7 +47,8 @@ class TrialKind:
     version : int
         To be raised when the code changes what it finds, so that older outcomes are not taken.
     run : callable
-        Called as ``run(parameters, seed)``; returns an outcome, by which alone it can be told.
+        Called as ``run(parameters, seed)``; returns an outcome. What else it reads, such as a
+        survey's papers, parameters name by digests; kinds are the same by name and version.
     needs_torch : bool
     is_timing : bool
         Whether the outcome depends on the machine.
@@ -52,7 +56,7 @@ class TrialKind:
 
     name: str
     version: int
-    run: Callable[[Parameters, int], Outcome]
+    run: Callable[[Parameters, int], Outcome] = field(compare=False, repr=False)
     needs_torch: bool
     is_timing: bool = False
 
@@ -169,6 +173,9 @@ class Experiment:
         Called as ``plan(parameters, size, seeds)``; the trials.
     summarise : callable
         Called as ``summarise(parameters, size, seeds, outcomes)``; outcomes holds every trial.
+    of_survey : callable or None
+        Of an experiment on a survey's own papers: called with them as ``of_survey(material)``,
+        it returns the experiment that can be planned. None where no papers are needed.
     """
 
     name: str
@@ -177,6 +184,7 @@ class Experiment:
     statistics: Callable[[Parameters], Sequence[str]]
     plan: Callable[[Parameters, Size, Sequence[int]], Sequence[Trial]]
     summarise: Callable[[Parameters, Size, Sequence[int], Outcomes], Findings]
+    of_survey: "Callable[[SurveyMaterial], Experiment] | None" = None
 
     def complete(self, parameters: Parameters) -> dict[str, Any]:
         """Return the parameters with defaults in the place of those not given."""

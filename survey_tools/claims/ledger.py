@@ -202,12 +202,13 @@ def _plan(claim: Claim, request: LedgerRequest) -> _Planned:
     parameters = experiment.complete(claim.experiment.parameters)
     n_seeds = claim.seeds.quick if request.size == "quick" else claim.seeds.full
     seeds = tuple(range(request.first_seed, request.first_seed + n_seeds))
+    can_plan = bool(seeds) and experiment.of_survey is None
     return _Planned(
         claim=claim,
         experiment=experiment,
         parameters=parameters,
         seeds=seeds,
-        trials=tuple(experiment.plan(parameters, request.size, seeds)) if seeds else (),
+        trials=tuple(experiment.plan(parameters, request.size, seeds)) if can_plan else (),
     )
 
 
@@ -217,6 +218,8 @@ def _sum_up(
     """Let the experiment conclude, or say why it cannot."""
     if not plan.seeds:
         return "not part of a quick run; run it with --full"
+    if plan.experiment.of_survey is not None:
+        return "is about the survey's own papers; name a survey folder, not a file of claims"
     missing = [trial for trial in plan.trials if trial not in outcomes]
     if missing:
         return _say_why(missing, len(plan.trials), reasons)

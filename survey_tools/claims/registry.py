@@ -17,6 +17,8 @@ _MODULES = {
     "encoders": "encoders",
     "best ratios": "best_ratios",
     "failures": "failures",
+    "held-out papers": "held_out_papers",
+    "clusters come back": "clusters_come_back",
 }
 EXPERIMENTS = tuple(_MODULES)
 

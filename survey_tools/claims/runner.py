@@ -80,15 +80,16 @@ def _run_here(trials: Sequence[Trial], budget: Budget) -> Iterator[TrialResult]:
             yield TrialResult(trial=trial, outcome=None, reason=budget.reason)
             continue
         with _one_thread(uses_torch=trial.kind.needs_torch):
-            result = _run(trial)
-        yield result
+            outcome, reason = _run(trial)
+        yield TrialResult(trial=trial, outcome=outcome, reason=reason)
 
 
-def _run(trial: Trial) -> TrialResult:
+def _run(trial: Trial) -> tuple[Outcome | None, str]:
+    """Run a trial, or say why it has no outcome; the trial itself need not travel back."""
     try:
-        return TrialResult(trial=trial, outcome=trial.kind.run(trial.parameters, trial.seed))
+        return trial.kind.run(trial.parameters, trial.seed), ""
     except SurveyToolsError as error:
-        return TrialResult(trial=trial, outcome=None, reason=str(error))
+        return None, str(error)
 
 
 @contextmanager
@@ -125,7 +126,7 @@ def _run_in_processes(
     trials: Sequence[Trial], n_workers: int, budget: Budget
 ) -> Iterator[TrialResult]:
     uses_torch = any(trial.kind.needs_torch for trial in trials)
-    waiting, running = deque(trials), dict[Future[TrialResult], Trial]()
+    waiting, running = deque(trials), dict[Future[tuple[Outcome | None, str]], Trial]()
     executor = ProcessPoolExecutor(
         n_workers,
         mp_context=get_context("spawn"),
@@ -140,8 +141,9 @@ def _run_in_processes(
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                del running[future]
-                yield future.result()
+                trial = running.pop(future)
+                outcome, reason = future.result()
+                yield TrialResult(trial=trial, outcome=outcome, reason=reason)
         for trial in waiting:
             yield TrialResult(trial=trial, outcome=None, reason=budget.reason)
     except BrokenProcessPool:

@@ -183,6 +183,7 @@ def _hold_out_axis(
             given=np.zeros(problem.members.shape),
             measures={},
             differences={},
+            resampled_differences={},
             best_guess=None,
             calibration=None,
             curve=(),
@@ -191,7 +192,10 @@ def _hold_out_axis(
     predictions = predict(
         material, choice, key, tick=lambda: advance(n_labels * _n_tuned(settings))
     )
-    measures, differences = _measure(material, predictions, key)
+    measures, resampled = _measure(material, predictions, key)
+    differences = {
+        model: estimate(values, settings.confidence) for model, values in resampled.items()
+    }
     best_guess = max(
         (how for how in GUESSES if how in measures),
         key=lambda how: measures[how]["macro F1", ""].value,
@@ -203,6 +207,7 @@ def _hold_out_axis(
         given=predictions.given[LINEAR].mean(axis=0),
         measures=measures,
         differences=differences,
+        resampled_differences=resampled,
         best_guess=best_guess,
         calibration=Calibration(
             brier=brier_score(predictions.probabilities, truth),
@@ -222,8 +227,8 @@ def _hold_out_axis(
 
 def _measure(
     material: Material, predictions: Predictions, key: tuple[int, int]
-) -> tuple[dict[str, dict[tuple[str, str], Estimate]], dict[str, Estimate]]:
-    """Measure all models on the same resamples of the papers."""
+) -> tuple[dict[str, dict[tuple[str, str], Estimate]], dict[str, NDArray[np.float64]]]:
+    """Measure all models on the same resamples of the papers, and how the linear one differs."""
     problem, settings = material.problem, material.settings
     names, members = problem.label_names, problem.members
 
@@ -243,7 +248,7 @@ def _measure(
         measures.setdefault(model, {})[what, label] = estimate(values, settings.confidence)
     linear = samples[LINEAR, "macro F1", ""]
     differences = {
-        model: estimate(linear - samples[model, "macro F1", ""], settings.confidence)
+        model: linear - samples[model, "macro F1", ""]
         for model in predictions.given
         if model != LINEAR
     }

@@ -53,6 +53,8 @@ class AxisHoldOut:
         label and "".
     differences : mapping of model to Estimate
         Macro F1 of the linear model less that of the baseline, on the same resamples.
+    resampled_differences : mapping of model to ndarray of float64, shape (1 + n_resamples,)
+        What the intervals of the differences are made of; that of the papers as they are first.
     best_guess : str or None
         Of the three ways to guess the one with the greatest macro F1.
     calibration : Calibration or None
@@ -66,6 +68,7 @@ class AxisHoldOut:
     given: NDArray[np.float64]
     measures: Mapping[str, Mapping[tuple[str, str], Estimate]]
     differences: Mapping[str, Estimate]
+    resampled_differences: Mapping[str, NDArray[np.float64]]
     best_guess: str | None
     calibration: Calibration | None
     curve: tuple[CurvePoint, ...]

@@ -48,7 +48,8 @@ def test_no_experiment_loads_torch_before_it_runs() -> None:
         "for name in EXPERIMENTS:\n"
         "    found = find_experiment(name)\n"
         "    list(found.statistics(found.defaults))\n"
-        "    list(found.plan(found.defaults, 'quick', [0, 1]))\n"
+        "    if found.of_survey is None:\n"
+        "        list(found.plan(found.defaults, 'quick', [0, 1]))\n"
         "assert 'torch' not in sys.modules and 'sklearn' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -61,6 +62,8 @@ def test_names_of_statistics_and_trials_are_unique(name: str) -> None:
     names = list(experiment.statistics(experiment.defaults))
     assert names
     assert len(set(names)) == len(names)
+    if experiment.of_survey is not None:
+        return  # planned once the papers are known: see test_own_papers
     trials = list(experiment.plan(experiment.defaults, "quick", [0, 1]))
     assert len(set(trials)) == len(trials)
     assert experiment.name == name

@@ -181,7 +181,7 @@ def _describe(detection: "Detection") -> dict[str, Any]:
     }
 
 
-_KIND = TrialKind(name="failures", version=5, run=_run, needs_torch=True)
+_KIND = TrialKind(name="failures", version=6, run=_run, needs_torch=True)
 
 
 def _trial(parameters: Parameters, size: Size, seed: int) -> Trial:
