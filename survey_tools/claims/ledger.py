@@ -18,7 +18,7 @@ from survey_tools.claims.file import Claim, ClaimFile
 from survey_tools.claims.registry import find_experiment
 from survey_tools.claims.rule import VERDICTS, Decision, Verdict, decide, join_verdicts
 from survey_tools.claims.runner import Budget, run_trials
-from survey_tools.errors import SurveyToolsError, count
+from survey_tools.errors import ParameterError, SurveyToolsError, count
 from survey_tools.progress import CountProgress, ignore_progress
 
 __all__ = ["FIRST_SEED", "ClaimFinding", "Ledger", "LedgerRequest", "run_ledger"]
@@ -202,13 +202,18 @@ def _plan(claim: Claim, request: LedgerRequest) -> _Planned:
     parameters = experiment.complete(claim.experiment.parameters)
     n_seeds = claim.seeds.quick if request.size == "quick" else claim.seeds.full
     seeds = tuple(range(request.first_seed, request.first_seed + n_seeds))
-    can_plan = bool(seeds) and experiment.of_survey is None
+    trials: Sequence[Trial] = ()
+    if seeds and experiment.of_survey is None:
+        try:
+            trials = experiment.plan(parameters, request.size, seeds)
+        except ParameterError as error:  # of parameters that do not go with the survey's own
+            raise ParameterError(f"claim {claim.id!r}: {error}") from None
     return _Planned(
         claim=claim,
         experiment=experiment,
         parameters=parameters,
         seeds=seeds,
-        trials=tuple(experiment.plan(parameters, request.size, seeds)) if can_plan else (),
+        trials=tuple(trials),
     )
 
 

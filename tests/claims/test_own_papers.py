@@ -213,11 +213,23 @@ def test_wrong_settings_are_refused_when_claims_are_read(settings: list[str], me
         find_experiment("clusters come back").statistics({"settings": settings})
 
 
-def test_choices_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
-    """They depend on the survey's own."""
-    experiment = bind(plant_survey(tmp_path / "survey"), "clusters come back")
-    with pytest.raises(ParameterError, match="has no meaning"):
-        experiment.plan({"settings": ["algorithm=spectral metric=jaccard"]}, "quick", [0])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("algorithm=spectral metric=jaccard", "has no meaning"),
+        ("stop_words=missing.txt", "english or none"),
+    ],
+)
+def test_choices_that_do_not_go_with_the_survey_are_refused(
+    tmp_path: Path, words: str, message: str
+) -> None:
+    """By one line that names the claim, before anything is run."""
+    survey = plant_survey(tmp_path / "survey")
+    text = CLAIMS.replace("algorithm=k-means", words)
+    (survey / "claims.yaml").write_text(text, encoding="utf-8")
+    request = ClaimsRequest(ledger=LedgerRequest(), cache=tmp_path / "cache")
+    with pytest.raises(ParameterError, match=f"claim 'stable': .*{message}"):
+        run_claims(survey, tmp_path / "out", request)
 
 
 @pytest.mark.parametrize("axes", [[], ["a", "a"]])

@@ -108,6 +108,12 @@ def _of_survey(material: SurveyMaterial) -> Experiment:
         setting = clusters.own.replace(**_read_levels(words))
         if problem := setting.why_meaningless():
             raise ParameterError(f"settings: {words!r} has no meaning: {problem}")
+        if setting.stop_words not in clusters.stop_words:
+            known = " or ".join(sorted(clusters.stop_words))
+            raise ParameterError(
+                f"settings: {words!r}: stop_words is {known} in a claim; the command robustness "
+                "takes other lists"
+            )
         read = {"material": clusters.digest, "setting": setting.levels()}
         return Trial.of(kind, read, seed)
 
