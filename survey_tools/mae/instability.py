@@ -17,12 +17,12 @@ _SPIKE_Z = 10.0
 _SPIKE_RISE = 0.2  # of the median; less is no spike, however still the loss has been
 _TO_STANDARD_DEVIATION = 1.4826  # of the median absolute deviation of a normal sample
 # Pascanu, Mikolov and Bengio (ICML 2013, section 3.2): clipping at half to ten times the
-# average norm makes no difference. Of healthy trainings on digits (five methods, ten seeds and
-# more, 300 steps of 32 images) those of discrete tokens reach 10 and the others 2; at a single step
-# they reach 20, which does no harm. A rate that is a hundred times too high at three steps half
-# way of 150 gives 26 or more
+# average norm makes no difference. Of healthy trainings on digits (300 steps of 32 images; seeds 0
+# to 23) those of discrete tokens reach 10, and 20 at a single step, which does no harm; the other
+# methods reach 4 at a single step (seeds 0 to 9). A rate that is a hundred times too high at three
+# steps half way of 150 gives 26 or more (seeds 0 to 9)
 _NORM_RATIO = 15.0
-_IN_A_ROW = 3  # steps, of whose ratios the median counts
+_IN_A_ROW = 3  # steps, of whose ratios the median counts: two of three must be high
 _LOST = 0.5  # share of the progress that a run may lose until its end
 # Of the first losses; a run that made less has no progress to lose, one that made more has
 _LEAST_PROGRESS, _PROGRESS = 0.1, 0.3
@@ -40,9 +40,9 @@ def detect_instability(
       their robust standard deviations [1]_, among losses that lie above it by a fifth or more;
       a failure above 10.
     * "gradient norm": ratio of a norm to the median of the 25 steps before, by the median of
-      three steps in a row, the greatest of all; a failure above 15, where clipping makes no
-      difference up to 10 [2]_. A single step is what clipping is for; if it did harm, the loss
-      shows it.
+      three steps in a row, so that two of them must be high; a failure if the greatest is above
+      15, as clipping makes no difference up to 10 [2]_. A single step is what clipping is for;
+      if it did harm, the loss shows it.
     * "progress lost": the median loss of the last tenth of the steps less the least median of
       25 steps, as a share of the progress from the first steps to that least median; a failure
       above 0.5. Where the progress is less than a tenth of the first losses (as with targets

@@ -37,18 +37,21 @@ def read_claims_section(folder: Path, survey: Path) -> ClaimsSection:
     folder : Path
         Output folder of ``survey-tools claims``.
     survey : Path
-        Survey folder whose ``claims.yaml`` must be the one that was run.
+        Survey folder whose files must be those that the run has read.
 
     Raises
     ------
     DataError
-        If the folder is no finished run of the claims, its section was changed, or the claims
-        have changed since.
+        If the folder is no finished run of the claims, its section was changed, or claims,
+        papers or settings have changed since.
     """
     run = open_finished_run(folder, "claims", advice=_ADVICE)
     path = find_claims(survey)
-    if run.manifest["inputs"].get(path.name) != digest_of_file(path):
-        raise DataError(f"{folder}: {path} has changed since that run; {_ADVICE}")
+    inputs = {path.name: None, **run.manifest["inputs"]}  # papers, too, where claims are about them
+    for name, digest in inputs.items():
+        file = path.parent / name
+        if not file.is_file() or digest_of_file(file) != digest:
+            raise DataError(f"{folder}: {file} has changed since that run; {_ADVICE}")
     if run.manifest["outputs"].get(SECTION) is None:
         raise DataError(f"{folder / MANIFEST}: names no {SECTION}; {_ADVICE}")
     return ClaimsSection(html=run.read_output(SECTION), manifest_digest=run.manifest_digest)

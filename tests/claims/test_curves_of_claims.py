@@ -57,6 +57,13 @@ def test_curves_of_the_same_data_are_one(tmp_path: Path) -> None:
     assert "claims-ratios" not in draw_claims(make_ledger(tmp_path, [two, other]), FigureSettings())
 
 
+def test_other_data_have_a_curve_of_their_own(tmp_path: Path) -> None:
+    """Or another method; the experiment's title names both."""
+    tables = [make_table(t, "k-NN", {0.25: 0.7, 0.5: 0.8, 0.75: 0.9}, 3) for t in ("a", "b")]
+    pages = draw_claims(make_ledger(tmp_path, tables), FigureSettings())["claims-ratios"]
+    assert ["a" in texts(page) for page in pages] == [True, False]
+
+
 def test_the_mean_over_most_seeds_is_drawn(tmp_path: Path) -> None:
     """Whichever claim comes first."""
     many = make_table("digits", "k-NN", {0.25: 0.7, 0.5: 0.8, 0.75: 0.4}, 3)

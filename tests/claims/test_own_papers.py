@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from examples import make_survey
 
 from survey_tools.claims.cache import OutcomeCache
@@ -17,7 +18,8 @@ from survey_tools.claims.registry import find_experiment
 from survey_tools.claims_material import SurveyFinder
 from survey_tools.claims_study import ClaimsRequest, run_claims
 from survey_tools.documents import parse_yaml
-from survey_tools.errors import ParameterError
+from survey_tools.errors import DataError, ParameterError
+from survey_tools.report.claims_section import read_claims_section
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TOPICS = ("patch", "video", "graph")
@@ -188,13 +190,43 @@ def bind(survey: Path, name: str) -> Experiment:
     return SurveyFinder(find_experiment, survey)(name)
 
 
-def test_an_unknown_axis_is_named(tmp_path: Path) -> None:
+def test_an_unknown_axis_is_named_before_anything_runs(tmp_path: Path) -> None:
     """With the nearest that there is."""
     experiment = bind(plant_survey(tmp_path / "survey"), "held-out papers")
-    (trial,) = experiment.plan(experiment.defaults, "quick", [0])
-    outcome = trial.kind.run(trial.parameters, 0)
     with pytest.raises(ParameterError, match=r"no axis 'topics'.*topic"):
-        experiment.summarise({"axes": ["topics"]}, "quick", [0], {trial: outcome})
+        experiment.plan({"axes": ["topics"]}, "quick", [0])
+
+
+def test_a_rare_label_costs_resamples_and_no_more(tmp_path: Path) -> None:
+    """F1 is not defined where no drawn paper carries the label; those draws are left out."""
+    survey = plant_survey(tmp_path / "survey")
+    taxonomy = yaml.safe_load((survey / "taxonomy.yaml").read_text(encoding="utf-8"))
+    taxonomy["axes"]["rare"] = {"title": "Rare", "labels": {"seldom": {}}}
+    for key in ("p00", "p03", "p06", "p09", "p12", "p15"):
+        taxonomy["papers"][key]["rare"] = ["seldom"]
+    (survey / "taxonomy.yaml").write_text(yaml.safe_dump(taxonomy), encoding="utf-8")
+    experiment = bind(survey, "held-out papers")
+    parameters = {"axes": ["rare"]}
+    (trial,) = experiment.plan(parameters, "quick", [0])
+    outcome = trial.kind.run(trial.parameters, 0)
+    assert 9_000 < len(outcome["axes"]["rare"]["resampled"]) < 10_000
+    json.dumps(outcome, allow_nan=False)  # as the cache writes it
+    found = experiment.summarise(parameters, "quick", [0], {trial: outcome}).estimates[0]
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.value < found.high
+
+
+@pytest.mark.parametrize("name", ["papers.jsonl", "taxonomy.yaml", "survey.yaml"])
+def test_a_report_takes_no_verdicts_of_other_papers(tmp_path: Path, name: str) -> None:
+    """What the claims were about must be as it was."""
+    survey, out = plant_survey(tmp_path / "survey"), tmp_path / "out"
+    run_claims(survey, out, ClaimsRequest(ledger=LedgerRequest(), cache=tmp_path / "cache"))
+    read_claims_section(out, survey)
+    path = survey / name
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"{name} has changed since that run"):
+        read_claims_section(out, survey)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +236,7 @@ def test_an_unknown_axis_is_named(tmp_path: Path) -> None:
         (["own", "own"], "none twice"),
         (["ngram=1-2"], "unknown factor 'ngram'"),
         (["algorithm=warp"], "ward"),
+        (["ngrams=1-2 ngrams=1-3"], "gives ngrams twice"),
         ([" "], "write own or choices"),
     ],
 )

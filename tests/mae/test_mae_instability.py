@@ -71,11 +71,21 @@ def test_a_single_steep_step_is_left_to_clipping(seed: int) -> None:
     assert failures(detect_instability(losses, norms)) == set()
 
 
-@pytest.mark.parametrize("n_steps", [1, 2, 3, 12])
-def test_short_histories_have_a_calm_gradient(n_steps: int) -> None:
-    """Too short for three steps in a row, or for any to be judged."""
-    found = detect_instability(np.ones(n_steps), np.ones(n_steps))
-    assert failures(found) == set()
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("step", [200, 598])
+def test_two_steep_steps_of_three_are_out_of_proportion(seed: int, step: int) -> None:
+    """In the middle and at the end."""
+    losses, norms = healthy(seed)
+    norms[step : step + 2] = 30.0 * np.median(norms[step - 30 : step])
+    assert failures(detect_instability(losses, norms)) == {"gradient norm"}
+
+
+@pytest.mark.parametrize("n_good", [0, 1, 2, 12])
+def test_a_history_that_ends_early_is_judged_by_what_it_has(n_good: int) -> None:
+    """No step before the first NaN, or too few for three in a row."""
+    norms = np.ones(n_good + 3)
+    norms[n_good:] = np.nan
+    assert failures(detect_instability(np.ones(n_good + 3), norms)) == {"values not finite"}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

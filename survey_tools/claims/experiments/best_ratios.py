@@ -132,7 +132,7 @@ def _summarise(
             rows.append((score, ratio, mean.value, mean.low, mean.high, mean.n))
     table = FindingTable(
         name="ratio-curve",
-        title=f"Scores by mask ratio on test images of {data}",
+        title=f"Scores of {parameters['method']} by mask ratio on test images of {data}",
         columns=("score", "mask_ratio", "mean", "low", "high", "n_seeds"),
         rows=tuple(rows),
     )

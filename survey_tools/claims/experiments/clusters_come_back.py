@@ -61,6 +61,8 @@ def _read_levels(words: str) -> dict[str, str | int | float]:
     levels = {}
     for word in () if words == _OWN else words.split():
         name, _, level = word.partition("=")
+        if name in levels:
+            raise ParameterError(f"settings: {words!r} gives {name} twice")
         levels[name] = parse_level(name, _number_of(level))
     if not levels and words != _OWN:
         raise ParameterError(f"settings: {words!r}; write {_OWN} or choices such as ngrams=1-2")
@@ -160,7 +162,8 @@ def _summarise(found: Mapping[str, Sequence[Outcome]], *, share: float) -> Findi
         f"Every seed leaves {1 - share:.0%} of the papers out. A cluster counts by the Jaccard "
         "score of the cluster that is most like it; from 0.75 on one is called stable, up to 0.5 "
         "dissolved (Hennig 2007). Small clusters find something like them by chance; AMI corrects "
-        "for that."
+        "for that. Intervals are of the mean over draws from these papers, which overlap; they say "
+        "nothing of other papers."
     )
     return Findings(estimates=tuple(estimates), tables=(table,), notes=(note,))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ __all__ = ["EXPERIMENT"]
 
 _DEFAULTS = {"axes": [CELLS]}
 _N_RESAMPLES = 10_000  # of the papers
+_SCORES = {"macro_f1": "macro F1", "auc": "AUC"}
 
 
 def _statistics(parameters: Parameters) -> list[str]:
@@ -60,21 +62,24 @@ def _measure(material: SurveyMaterial, parameters: Parameters, seed: int) -> Out
         stop_words=material.stop_words,
         vectors=material.vectors,
     )
-    axes = {}
+    axes: dict[str, Outcome] = {}
+    untested = {axis.name: axis.verdict for axis in found.axes if not axis.is_tested}
     for axis in found.axes:
-        if axis.best_guess is not None:
-            gains = axis.resampled_differences[axis.best_guess]
-            axes[axis.name] = {
-                "guess": axis.best_guess,
-                "gain": float(gains[0]),
-                "resampled": np.sort(gains[1:]).tolist(),
-                "macro_f1": axis.measures[LINEAR]["macro F1", ""].value,
-                "auc": axis.measures[LINEAR]["AUC", ""].value,
-            }
-    return {
-        "axes": axes,
-        "untested": {axis.name: axis.verdict for axis in found.axes if not axis.is_tested},
-    }
+        if axis.best_guess is None:
+            continue
+        gains = axis.resampled_differences[axis.best_guess]
+        resampled = gains[1:][np.isfinite(gains[1:])]  # not where no drawn paper carries a label
+        scores = {what: axis.measures[LINEAR][name, ""].value for what, name in _SCORES.items()}
+        if not (np.isfinite(gains[0]) and len(resampled)):
+            untested[axis.name] = "F1 is not defined for these papers"
+            continue
+        axes[axis.name] = {
+            "guess": axis.best_guess,
+            "gain": float(gains[0]),
+            "resampled": np.sort(resampled).tolist(),
+            **{what: value if np.isfinite(value) else None for what, value in scores.items()},
+        }
+    return {"axes": axes, "untested": untested}
 
 
 def _settings(material: SurveyMaterial) -> HoldoutSettings:
@@ -84,8 +89,9 @@ def _settings(material: SurveyMaterial) -> HoldoutSettings:
 
 def _of_survey(material: SurveyMaterial) -> Experiment:
     """Return the experiment on these papers; a trial depends on digests of all that it reads."""
+    sent = replace(material, clusters=None)
     kind = TrialKind(
-        name="held-out papers", version=1, run=partial(_measure, material), needs_torch=False
+        name="held-out papers", version=2, run=partial(_measure, sent), needs_torch=False
     )
     read = {
         "papers": material.corpus.digest,
@@ -93,11 +99,18 @@ def _of_survey(material: SurveyMaterial) -> Experiment:
         "text": material.text.model_dump(mode="json"),
         "clustering": material.clustering.model_dump(mode="json"),
         "holdout": _settings(material).model_dump(mode="json"),
+        "nltk": version("nltk") if material.text.stemming != "none" else None,
         "stop_words": digest_of(sorted(material.stop_words)),
         "vectors": None if material.vectors is None else digest_of(material.vectors.tolist()),
     }
 
-    def plan(_: Parameters, __: Size, seeds: Sequence[int]) -> list[Trial]:
+    def plan(parameters: Parameters, _: Size, seeds: Sequence[int]) -> list[Trial]:
+        if material.taxonomy is not None:
+            known = (*(axis.name for axis in material.taxonomy.axes), CELLS)
+            for axis in parameters["axes"]:
+                if axis not in known:
+                    near = nearest(axis, known)
+                    raise ParameterError(f"the taxonomy has no axis {axis!r}; {near}")
         return [Trial.of(kind, read, seed) for seed in seeds]
 
     def summarise(
@@ -158,9 +171,6 @@ def _estimate_gain(axis: str, scores: Sequence[Mapping[str, Any]]) -> Estimate:
 def _find_axis(outcome: Outcome, axis: str) -> Mapping[str, Any]:
     if axis in outcome["untested"]:
         raise ParameterError(f"{axis}: {outcome['untested'][axis]}")
-    if axis not in outcome["axes"]:
-        known = (*outcome["axes"], *outcome["untested"])
-        raise ParameterError(f"the taxonomy has no axis {axis!r}; {nearest(axis, known)}")
     scores: Mapping[str, Any] = outcome["axes"][axis]
     return scores
 
