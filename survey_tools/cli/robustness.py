@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from survey_tools.cli.progress import run_bar
-from survey_tools.cli.study import SeedOption, SetOption, SurveyArgument, join_options
+from survey_tools.cli.study import join_options
+from survey_tools.cli.study_options import SeedOption, SetOption, SurveyArgument
 from survey_tools.cli.terminal import (
     DebugOption,
     QuietOption,
