@@ -15,6 +15,7 @@ from survey_tools.errors import DataError, OutputError, abbreviate
 __all__ = [
     "MANIFEST",
     "check_output_folder",
+    "digest_of_data",
     "digest_of_file",
     "list_files",
     "replace_folder",
@@ -27,6 +28,11 @@ MANIFEST = "manifest.json"
 def sha256_of(data: bytes) -> str:
     """Return the sha256 of some bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def digest_of_data(data: object) -> str:
+    """Return the sha256 of plain data, written as JSON with sorted names, in hexadecimal."""
+    return sha256_of(json.dumps(data, sort_keys=True).encode())
 
 
 def digest_of_file(path: Path) -> str:

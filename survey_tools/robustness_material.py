@@ -1,9 +1,7 @@
 """A study and its tree -> what runs of a plan need, and the digests that tell it apart."""
 
-import json
 from collections.abc import Collection
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from survey_tools import __version__
 from survey_tools.analysis import list_versions
 from survey_tools.documents import nearest
 from survey_tools.errors import ParameterError
+from survey_tools.output import digest_of_data
 from survey_tools.results import StudyResult
 from survey_tools.robustness.material import Material, Reference, Target
 from survey_tools.robustness.setting import Setting
@@ -76,7 +75,7 @@ def gather_material(
         seed=study.settings.seed,
         digest="",
     )
-    digest = _digest(describe_material(material))
+    digest = digest_of_data(describe_material(material))
     return replace(material, digest=digest)
 
 
@@ -96,22 +95,18 @@ def describe_material(material: Material) -> dict[str, str]:
     sought = reference.targets.tolist(), reference.homes.tolist(), reference.codes.tolist()
     return {
         "papers": material.corpus.digest,
-        "text": _digest(material.text.model_dump(mode="json")),
+        "text": digest_of_data(material.text.model_dump(mode="json")),
         **{
-            f"{LIST} {name}": _digest(sorted(words))
+            f"{LIST} {name}": digest_of_data(sorted(words))
             for name, words in material.stop_words.items()
             if name not in ("none", "english")
         },
-        "tree": _digest([reference.tree.paper_keys, merges]),
-        "names and clusters": _digest(sought),
-        "taxonomy": _digest({name: codes.tolist() for name, codes in material.axes.items()}),
-        "numbers of clusters": _digest(material.numbers),
+        "tree": digest_of_data([reference.tree.paper_keys, merges]),
+        "names and clusters": digest_of_data(sought),
+        "taxonomy": digest_of_data({name: codes.tolist() for name, codes in material.axes.items()}),
+        "numbers of clusters": digest_of_data(material.numbers),
         "subsample_share": repr(material.share),
         "seed": str(material.seed),
         "survey-tools": __version__,
         **list_versions(("numpy", "scipy", "scikit-learn", "nltk", "numba")),
     }
-
-
-def _digest(data: object) -> str:
-    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

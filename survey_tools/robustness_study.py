@@ -22,7 +22,7 @@ from survey_tools.robustness.assessment import assess
 from survey_tools.robustness.card import RobustnessCard, write_card
 from survey_tools.robustness.comparison import CARD, compare_cards, read_card
 from survey_tools.robustness.engines import EngineChoice, open_engine
-from survey_tools.robustness.material import Material, Target
+from survey_tools.robustness.material import Material, Target, list_clusters
 from survey_tools.robustness.plan import build_plan, read_plan
 from survey_tools.robustness.runner import run_plan, take_shard
 from survey_tools.robustness.setting import Setting
@@ -169,11 +169,7 @@ def _list_targets(result: StudyResult) -> tuple[tuple[Target, ...], tuple[bool, 
 
     A name that the tree does not have is sought by the papers that it was meant for.
     """
-    partition = result.partition
-    targets = [
-        Target(name=name, kind="cluster", paper_keys=partition.members(name))
-        for name in partition.group_names
-    ]
+    targets = list(list_clusters(result.partition))
     is_in_reference = [True] * len(targets)
     for name in result.names:
         keys = name.subtree.paper_keys if name.is_found else name.meant_keys

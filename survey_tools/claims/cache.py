@@ -4,12 +4,11 @@ import contextlib
 import json
 import logging
 import os
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from survey_tools.claims.experiment import Outcome, Trial
 from survey_tools.errors import DataError, OutputError
+from survey_tools.output import digest_of_data
 
 __all__ = ["OutcomeCache"]
 
@@ -59,7 +58,7 @@ class OutcomeCache:
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
         try:
             held = json.loads(data)
-            is_whole = held["sha256"] == _digest(held["outcome"])
+            is_whole = held["sha256"] == digest_of_data(held["outcome"])
             is_meant = held["trial"] == trial.describe()
             outcome = held["outcome"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -86,7 +85,7 @@ class OutcomeCache:
             raise DataError(
                 f"the outcome of a trial of {trial.kind.name!r} is no plain data ({error})"
             ) from None
-        held = {"trial": trial.describe(), "outcome": outcome, "sha256": _digest(outcome)}
+        held = {"trial": trial.describe(), "outcome": outcome, "sha256": digest_of_data(outcome)}
         partial = path.with_name(f"{path.name}{_PARTIAL}{os.getpid()}")
         try:
             with partial.open("w", encoding="utf-8") as file:
@@ -101,10 +100,6 @@ class OutcomeCache:
             raise OutputError(
                 f"{path}: cannot be written ({error.strerror or error}); outcomes before are kept"
             ) from None
-
-
-def _digest(outcome: Any) -> str:
-    return sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
 
 
 def _remove_if_dead(path: Path) -> None:

@@ -6,12 +6,12 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
 
 from survey_tools import __version__
 from survey_tools.claims.estimate import Estimate
+from survey_tools.output import digest_of_data
 
 if TYPE_CHECKING:
     from survey_tools.claims.survey_material import SurveyMaterial
@@ -95,7 +95,7 @@ class Trial:
     @property
     def digest(self) -> str:
         """sha256 of the description, in hexadecimal."""
-        return sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()
+        return digest_of_data(self.describe())
 
 
 Outcomes = Mapping[Trial, Outcome]

@@ -18,7 +18,7 @@ from survey_tools.claims.file import Claim, ClaimFile
 from survey_tools.claims.registry import find_experiment
 from survey_tools.claims.rule import VERDICTS, Decision, Verdict, decide, join_verdicts
 from survey_tools.claims.runner import Budget, run_trials
-from survey_tools.errors import ParameterError, SurveyToolsError, count
+from survey_tools.errors import DataError, ParameterError, SurveyToolsError, count
 from survey_tools.progress import CountProgress, ignore_progress
 
 __all__ = ["FIRST_SEED", "ClaimFinding", "Ledger", "LedgerRequest", "run_ledger"]
@@ -140,6 +140,7 @@ class _Planned:
     parameters: dict[str, object]
     seeds: tuple[int, ...]
     trials: tuple[Trial, ...]
+    not_planned: str = ""
 
 
 def run_ledger(
@@ -203,17 +204,25 @@ def _plan(claim: Claim, request: LedgerRequest) -> _Planned:
     n_seeds = claim.seeds.quick if request.size == "quick" else claim.seeds.full
     seeds = tuple(range(request.first_seed, request.first_seed + n_seeds))
     trials: Sequence[Trial] = ()
-    if seeds and experiment.of_survey is None:
+    not_planned = ""
+    if not seeds:
+        not_planned = "not part of a quick run; run it with --full"
+    elif experiment.of_survey is not None:
+        not_planned = "is about the survey's own papers; name a survey folder, not a file of claims"
+    else:
         try:
             trials = experiment.plan(parameters, request.size, seeds)
-        except ParameterError as error:  # of parameters that do not go with the survey's own
+        except ParameterError as error:  # the claim's parameters do not go with the survey
             raise ParameterError(f"claim {claim.id!r}: {error}") from None
+        except DataError as error:  # the survey is not one that this can be asked of
+            not_planned = str(error)
     return _Planned(
         claim=claim,
         experiment=experiment,
         parameters=parameters,
         seeds=seeds,
         trials=tuple(trials),
+        not_planned=not_planned,
     )
 
 
@@ -221,10 +230,8 @@ def _sum_up(
     plan: _Planned, size: Size, outcomes: Mapping[Trial, Outcome], reasons: Mapping[Trial, str]
 ) -> Findings | str:
     """Let the experiment conclude, or say why it cannot."""
-    if not plan.seeds:
-        return "not part of a quick run; run it with --full"
-    if plan.experiment.of_survey is not None:
-        return "is about the survey's own papers; name a survey folder, not a file of claims"
+    if plan.not_planned:
+        return plan.not_planned
     missing = [trial for trial in plan.trials if trial not in outcomes]
     if missing:
         return _say_why(missing, len(plan.trials), reasons)

@@ -13,7 +13,7 @@ from survey_tools.robustness.setting import Setting
 from survey_tools.settings import TextSettings
 from survey_tools.tree import Tree, cophenetic_distances
 
-__all__ = ["Material", "Reference", "Target", "require_sorted"]
+__all__ = ["Material", "Reference", "Target", "list_clusters", "require_sorted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,14 @@ class Target:
     name: str
     kind: str
     paper_keys: tuple[str, ...]
+
+
+def list_clusters(partition: Partition) -> tuple[Target, ...]:
+    """List the flat clusters as what is sought."""
+    return tuple(
+        Target(name=name, kind="cluster", paper_keys=partition.members(name))
+        for name in partition.group_names
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,7 +12,7 @@ from survey_tools.cuts import cut_into_at_most
 from survey_tools.errors import ParameterError, SurveyToolsError
 from survey_tools.robustness.cut_curves import measure_curves
 from survey_tools.robustness.grouping import Grouping, build_run_tree, group_papers
-from survey_tools.robustness.material import Material, Reference, Target
+from survey_tools.robustness.material import Material, Reference, list_clusters
 from survey_tools.robustness.multiscale import draw_multiplicities
 from survey_tools.robustness.outcome import Outcome
 from survey_tools.robustness.preparation import Preparation, Prepared, repeat_terms
@@ -121,11 +121,7 @@ class Workbench:
             tree = build_run_tree(prepared, own)
             assert own.n_clusters is not None
             partition = cut_into_at_most(tree, own.n_clusters)
-            clusters = tuple(
-                Target(name=name, kind="cluster", paper_keys=partition.members(name))
-                for name in partition.group_names
-            )
-            reference = Reference.of_tree(tree, partition, clusters)
+            reference = Reference.of_tree(tree, partition, list_clusters(partition))
             yardstick = Yardstick(reference, self.material.axes, self.material.numbers)
             self._null_yardsticks[key] = yardstick
             if len(self._null_yardsticks) > _N_NULLS:

@@ -186,6 +186,30 @@ def test_a_survey_without_taxonomy_holds_nothing_out(tmp_path: Path) -> None:
     assert stable.verdict == "supported"
 
 
+def test_a_survey_of_too_many_papers_holds_out_but_seeks_no_clusters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every pair of papers would be in memory; the ledger says so and goes on with the rest."""
+    survey = plant_survey(tmp_path / "survey")
+    monkeypatch.setattr("survey_tools.claims_material.free_bytes", lambda: 40 * 45**2 - 1)
+    filed, stable = run(survey, tmp_path / "cache").claims
+    assert filed.verdict == "supported"
+    assert stable.not_run.startswith("clusters of 45 papers cannot be sought again")
+
+
+def test_own_vectors_hang_on_no_choice_of_terms(tmp_path: Path) -> None:
+    """Their clusters are not sought under other choices."""
+    survey = plant_survey(tmp_path / "survey")
+    rows = np.random.default_rng(0).normal(size=(45, 4))
+    np.savez(survey / "vectors.npz", keys=np.array([f"p{i:02d}" for i in range(45)]), vectors=rows)
+    settings = yaml.safe_load((survey / "survey.yaml").read_text(encoding="utf-8"))
+    settings["clustering"] |= {"rows": "embeddings"}
+    settings["embeddings"] = "vectors.npz"
+    (survey / "survey.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    _, stable = run(survey, tmp_path / "cache").claims
+    assert "vectors of its own" in stable.not_run
+
+
 def bind(survey: Path, name: str) -> Experiment:
     return SurveyFinder(find_experiment, survey)(name)
 

@@ -18,7 +18,7 @@ from survey_tools.claims.experiment import (
 )
 from survey_tools.claims.experiments.own_papers import refuse
 from survey_tools.claims.survey_material import SurveyMaterial
-from survey_tools.errors import DataError, ParameterError
+from survey_tools.errors import ParameterError
 from survey_tools.robustness.material import Material
 from survey_tools.robustness.run import Run
 from survey_tools.robustness.setting import Setting, parse_level
@@ -78,12 +78,10 @@ def _number_of(text: str) -> str | int | float:
     return text
 
 
-def _measure(material: Material | None, parameters: Parameters, seed: int) -> Outcome:
+def _measure(material: Material, parameters: Parameters, seed: int) -> Outcome:
     """Cluster a share of the papers, and seek every cluster of all papers again."""
     from survey_tools.robustness.workbench import do_runs  # loads scikit-learn
 
-    if material is None:
-        raise DataError("the survey clusters vectors of its own, which no choice of terms changes")
     run = Run(
         setting=Setting.from_levels(parameters["setting"]),
         resample="papers-subsample",
@@ -99,14 +97,9 @@ def _measure(material: Material | None, parameters: Parameters, seed: int) -> Ou
 
 def _of_survey(material: SurveyMaterial) -> Experiment:
     """Return the experiment on these papers; a trial depends on the digest of all that it reads."""
-    clusters = material.clusters
-    kind = TrialKind(
-        name="clusters come back", version=1, run=partial(_measure, clusters), needs_torch=False
-    )
 
     def plan_one(words: str, seed: int) -> Trial:
-        if clusters is None:
-            return Trial.of(kind, {"material": "", "setting": words}, seed)
+        clusters = material.clusters
         setting = clusters.own.replace(**_read_levels(words))
         if problem := setting.why_meaningless():
             raise ParameterError(f"settings: {words!r} has no meaning: {problem}")
@@ -116,6 +109,9 @@ def _of_survey(material: SurveyMaterial) -> Experiment:
                 f"settings: {words!r}: stop_words is {known} in a claim; the command robustness "
                 "takes other lists"
             )
+        kind = TrialKind(
+            name="clusters come back", version=1, run=partial(_measure, clusters), needs_torch=False
+        )
         read = {"material": clusters.digest, "setting": setting.levels()}
         return Trial.of(kind, read, seed)
 
@@ -129,8 +125,7 @@ def _of_survey(material: SurveyMaterial) -> Experiment:
             words: [outcomes[plan_one(words, seed)] for seed in seeds]
             for words in parameters["settings"]
         }
-        assert clusters is not None  # without them no trial has an outcome
-        return _summarise(found, share=clusters.share)
+        return _summarise(found, share=material.clusters.share)
 
     return replace(EXPERIMENT, plan=plan, summarise=summarise, of_survey=None)
 

@@ -20,11 +20,12 @@ from survey_tools.claims.experiment import (
     Trial,
     TrialKind,
 )
-from survey_tools.claims.experiments.own_papers import digest_of, refuse
-from survey_tools.claims.survey_material import SurveyMaterial
+from survey_tools.claims.experiments.own_papers import refuse
+from survey_tools.claims.survey_material import SurveyMaterial, SurveyPapers
 from survey_tools.documents import nearest
 from survey_tools.errors import DataError, ParameterError
 from survey_tools.holdout.problem import CELLS
+from survey_tools.output import digest_of_data
 from survey_tools.settings import HoldoutSettings
 
 __all__ = ["EXPERIMENT"]
@@ -45,22 +46,21 @@ def _gain(axis: str) -> str:
     return f"{axis}: macro F1 less guessing"
 
 
-def _measure(material: SurveyMaterial, parameters: Parameters, seed: int) -> Outcome:
+def _measure(papers: SurveyPapers, parameters: Parameters, seed: int) -> Outcome:
     """Hold the papers out in folds that the seed deals, and resample them."""
     from survey_tools.holdout.evaluation import hold_out  # load scikit-learn, which plans need not
     from survey_tools.holdout.prediction import LINEAR
 
-    if material.taxonomy is None:
-        raise DataError("the survey names no taxonomy, so there are no labels to hold out")
+    assert papers.taxonomy is not None  # planned with one
     found = hold_out(
-        material.corpus,
-        material.taxonomy,
-        material.text,
-        material.clustering,
+        papers.corpus,
+        papers.taxonomy,
+        papers.text,
+        papers.clustering,
         HoldoutSettings.model_validate(parameters["holdout"]),
         seed=seed,
-        stop_words=material.stop_words,
-        vectors=material.vectors,
+        stop_words=papers.stop_words,
+        vectors=papers.vectors,
     )
     axes: dict[str, Outcome] = {}
     untested = {axis.name: axis.verdict for axis in found.axes if not axis.is_tested}
@@ -82,35 +82,36 @@ def _measure(material: SurveyMaterial, parameters: Parameters, seed: int) -> Out
     return {"axes": axes, "untested": untested}
 
 
-def _settings(material: SurveyMaterial) -> HoldoutSettings:
+def _settings(papers: SurveyPapers) -> HoldoutSettings:
     """Return the survey's settings, with as many resamples as intervals at high levels need."""
-    return material.holdout.model_copy(update={"n_resamples": _N_RESAMPLES, "n_curve_steps": 0})
+    return papers.holdout.model_copy(update={"n_resamples": _N_RESAMPLES, "n_curve_steps": 0})
 
 
 def _of_survey(material: SurveyMaterial) -> Experiment:
     """Return the experiment on these papers; a trial depends on digests of all that it reads."""
-    sent = replace(material, clusters=None)
+    papers = material.papers
     kind = TrialKind(
-        name="held-out papers", version=2, run=partial(_measure, sent), needs_torch=False
+        name="held-out papers", version=2, run=partial(_measure, papers), needs_torch=False
     )
     read = {
-        "papers": material.corpus.digest,
-        "taxonomy": material.taxonomy_digest,
-        "text": material.text.model_dump(mode="json"),
-        "clustering": material.clustering.model_dump(mode="json"),
-        "holdout": _settings(material).model_dump(mode="json"),
-        "nltk": version("nltk") if material.text.stemming != "none" else None,
-        "stop_words": digest_of(sorted(material.stop_words)),
-        "vectors": None if material.vectors is None else digest_of(material.vectors.tolist()),
+        "papers": papers.corpus.digest,
+        "taxonomy": papers.taxonomy_digest,
+        "text": papers.text.model_dump(mode="json"),
+        "clustering": papers.clustering.model_dump(mode="json"),
+        "holdout": _settings(papers).model_dump(mode="json"),
+        "nltk": version("nltk") if papers.text.stemming != "none" else None,
+        "stop_words": digest_of_data(sorted(papers.stop_words)),
+        "vectors": None if papers.vectors is None else digest_of_data(papers.vectors.tolist()),
     }
 
     def plan(parameters: Parameters, _: Size, seeds: Sequence[int]) -> list[Trial]:
-        if material.taxonomy is not None:
-            known = (*(axis.name for axis in material.taxonomy.axes), CELLS)
-            for axis in parameters["axes"]:
-                if axis not in known:
-                    near = nearest(axis, known)
-                    raise ParameterError(f"the taxonomy has no axis {axis!r}; {near}")
+        if papers.taxonomy is None:
+            raise DataError("the survey names no taxonomy, so there are no labels to hold out")
+        known = (*(axis.name for axis in papers.taxonomy.axes), CELLS)
+        for axis in parameters["axes"]:
+            if axis not in known:
+                near = nearest(axis, known)
+                raise ParameterError(f"the taxonomy has no axis {axis!r}; {near}")
         return [Trial.of(kind, read, seed) for seed in seeds]
 
     def summarise(
@@ -128,18 +129,8 @@ def _summarise(axes: Sequence[str], found: Sequence[Outcome]) -> Findings:
         scores = [_find_axis(outcome, axis) for outcome in found]
         gain = _estimate_gain(axis, scores)
         estimates.append(gain)
-        rows += [
-            (
-                axis,
-                score["guess"],
-                score["macro_f1"],
-                score["auc"],
-                score["gain"],
-                gain.low,
-                gain.high,
-            )
-            for score in scores
-        ]
+        held = ("guess", "macro_f1", "auc", "gain")
+        rows += [(axis, *(score[name] for name in held), gain.low, gain.high) for score in scores]
     table = FindingTable(
         name="held-out",
         title="Labels of held-out papers told from their texts",

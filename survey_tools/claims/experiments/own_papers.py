@@ -1,17 +1,10 @@
 """What experiments on a survey's own papers share."""
 
-import json
-from hashlib import sha256
 from typing import NoReturn
 
 from survey_tools.errors import ParameterError
 
-__all__ = ["digest_of", "refuse"]
-
-
-def digest_of(data: object) -> str:
-    """Return the sha256 of plain data, in hexadecimal."""
-    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+__all__ = ["refuse"]
 
 
 def refuse(*_: object) -> NoReturn:
